@@ -1,0 +1,118 @@
+"""Every error that the API can answer, as one tree.
+
+    PersonalizerError
+    ├── InvalidInput                       the caller can mend it
+    │   ├── BadRequest
+    │   ├── InvalidRankRequest
+    │   ├── InvalidRewardRequest
+    │   ├── InvalidServiceConfiguration
+    │   │   ├── InvalidRewardWaitTime
+    │   │   ├── InvalidLogRetentionDays
+    │   │   ├── InvalidModelRetrainDays
+    │   │   └── InvalidLearningModeServiceConfiguration
+    │   ├── InvalidPolicyContract
+    │   └── InvalidPolicyConfiguration
+    ├── PayloadSizeExceeded                more than one call may carry
+    ├── Unauthorized                       no valid key
+    ├── ResourceNotFound                   no such path, version or loop
+    ├── OperationNotAllowed                the path is known, the method is not
+    ├── StorageUnavailable                 the event could not be kept; try again
+    └── InternalServerError                a defect of the service
+
+The name of a class is the code that goes over the wire, unless it sets ``code``.
+Only ``api/`` knows which status each one answers with.
+"""
+
+from __future__ import annotations
+
+
+class PersonalizerError(Exception):
+    """Base of every error that the API answers.
+
+    Args:
+        message: What is wrong and what to do, for the caller to read.
+        target: The place in the request, such as ``actions[2].features[0].tags[1]``.
+    """
+
+    code: str = ""
+
+    def __init_subclass__(cls) -> None:
+        if "code" not in cls.__dict__:
+            cls.code = cls.__name__
+
+    def __init__(self, message: str, target: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.target = target
+
+
+class InvalidInput(PersonalizerError):
+    """Raised when a request can't be served as it is; a subclass names what was asked for."""
+
+
+class BadRequest(InvalidInput):
+    """Raised for bad input of an operation that has no code of its own."""
+
+
+class InvalidRankRequest(InvalidInput):
+    """Raised when a rank request breaks a rule of actions, ids or features."""
+
+
+class InvalidRewardRequest(InvalidInput):
+    """Raised when a reward is missing or is no finite number."""
+
+
+class InvalidServiceConfiguration(InvalidInput):
+    """Raised when a member of the service configuration is missing, mistyped or out of range."""
+
+
+class InvalidRewardWaitTime(InvalidServiceConfiguration):
+    """Raised when the reward wait time is outside what the deployment allows."""
+
+
+class InvalidLogRetentionDays(InvalidServiceConfiguration):
+    """Raised when the log would be dropped before its events are joined."""
+
+
+class InvalidModelRetrainDays(InvalidServiceConfiguration):
+    """Raised when a retrain would reach further back than the log does."""
+
+
+class InvalidLearningModeServiceConfiguration(InvalidServiceConfiguration):
+    """Raised when the learning mode changes together with how rewards are made."""
+
+
+class InvalidPolicyContract(InvalidInput):
+    """Raised when a policy lacks a member, or one of them is too long or mistyped."""
+
+
+class InvalidPolicyConfiguration(InvalidInput):
+    """Raised when learning settings hold an option that is not allowed, or that VW rejects."""
+
+
+class PayloadSizeExceeded(PersonalizerError):
+    """Raised when a request is larger, or has more features, than the service takes."""
+
+
+class Unauthorized(PersonalizerError):
+    """Raised when a request has no key, or one that opens no loop."""
+
+    code = "401"
+
+
+class ResourceNotFound(PersonalizerError):
+    """Raised when nothing answers at a path, in a version or under a loop's name."""
+
+
+class OperationNotAllowed(PersonalizerError):
+    """Raised when a path is called with a method that it does not have."""
+
+
+class StorageUnavailable(PersonalizerError):
+    """Raised when storage did not take or give what was asked for in its time."""
+
+    code = "RequestTimeout"
+
+
+class InternalServerError(PersonalizerError):
+    """Raised in place of anything unforeseen; says nothing about the cause."""
