@@ -5,6 +5,7 @@
     │   ├── BadRequest
     │   ├── InvalidRankRequest
     │   ├── InvalidRewardRequest
+    │   ├── InvalidEventIdToActivate
     │   ├── InvalidServiceConfiguration
     │   │   ├── InvalidRewardWaitTime
     │   │   ├── InvalidLogRetentionDays
@@ -62,6 +63,10 @@ class InvalidRewardRequest(InvalidInput):
     """Raised when a reward is missing or is no finite number."""
 
 
+class InvalidEventIdToActivate(InvalidInput):
+    """Raised when what is to be activated can't be the id of an event."""
+
+
 class InvalidServiceConfiguration(InvalidInput):
     """Raised when a member of the service configuration is missing, mistyped or out of range."""
 
@@ -105,7 +110,16 @@ class ResourceNotFound(PersonalizerError):
 
 
 class OperationNotAllowed(PersonalizerError):
-    """Raised when a path is called with a method that it does not have."""
+    """Raised when a path is called with a method that it does not have.
+
+    Args:
+        message: What is wrong, for the caller to read.
+        allowed: The methods that the path has.
+    """
+
+    def __init__(self, message: str, allowed: tuple[str, ...]) -> None:
+        super().__init__(message)
+        self.allowed = allowed
 
 
 class StorageUnavailable(PersonalizerError):

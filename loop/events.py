@@ -5,7 +5,8 @@ Time is a whole number of microseconds since 1970 (UTC), taken once when a call 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import secrets
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import NewType
 
@@ -86,13 +87,22 @@ class Decision:
         )
 
 
+def _nonce() -> str:
+    return secrets.token_hex(8)
+
+
 @dataclass(frozen=True, slots=True)
 class Reward:
-    """One reward call: a finite ``value`` for ``event_id`` that arrived at ``time``."""
+    """One reward call: a finite ``value`` for ``event_id`` that arrived at ``time``.
+
+    Attributes:
+        nonce: Tells two calls that say the same apart, and a call sent again from a second one.
+    """
 
     event_id: str
     time: Micros
     value: float
+    nonce: str = field(default_factory=_nonce, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,10 +115,15 @@ class Activation:
 
 @dataclass(frozen=True, slots=True)
 class Dropped:
-    """``count`` decisions that were answered but could not be logged, reported at ``time``."""
+    """``count`` decisions that were answered but could not be logged, reported at ``time``.
+
+    Attributes:
+        nonce: As in ``Reward``.
+    """
 
     time: Micros
     count: int
+    nonce: str = field(default_factory=_nonce, compare=False, repr=False)
 
 
 Observation = Reward | Activation | Dropped

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import orjson
 from pydantic import BaseModel, ConfigDict
 
 from loop.configuration import ServiceConfiguration
+from loop.learning_settings import DEFAULT_ARGUMENTS
 
 
 class Policy(BaseModel):
@@ -14,6 +16,14 @@ class Policy(BaseModel):
 
     name: str
     arguments: str
+
+    def to_json(self) -> bytes:
+        """The body that the API answers with."""
+        return orjson.dumps({"name": self.name, "arguments": self.arguments})
+
+
+DEFAULT_POLICY = Policy(name="app1", arguments=DEFAULT_ARGUMENTS)
+"""What a fresh loop learns with, by the name that the retired service gave it."""
 
 
 class LoopSettings(BaseModel):
@@ -30,3 +40,7 @@ class LoopSettings(BaseModel):
     configuration: ServiceConfiguration = ServiceConfiguration()
     policy: Policy | None = None
     training_version: int = 0
+
+    def policy_in_force(self) -> Policy:
+        """The policy that was put, or the default."""
+        return self.policy or DEFAULT_POLICY

@@ -1,0 +1,58 @@
+"""The service configuration: read it, and put another."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection
+from datetime import timedelta
+
+from loop.configuration import LONGEST_WAIT, ServiceConfiguration, configure
+from loop.events import Micros
+from loop.iso import instant_of
+from loop.settings import LoopSettings
+from management.revising import revise
+from storage.factory import LoopStorage
+
+logger = logging.getLogger(__name__)
+
+
+async def get_configuration(storage: LoopStorage) -> ServiceConfiguration:
+    """The configuration that stands; its ``to_json`` is the answer."""
+    return (await storage.settings.read()).value.configuration
+
+
+async def put_configuration(
+    storage: LoopStorage,
+    body: bytes,
+    now: Micros,
+    required: Collection[str],
+    longest_wait: timedelta = LONGEST_WAIT,
+) -> ServiceConfiguration:
+    """Put a configuration, and ask for a new model where the old one no longer fits it.
+
+    Args:
+        body: A JSON object; see ``loop.configuration.configure`` for its rules.
+        required: Members that may not be missing: ``REQUIRED_IN_V1``, or none in 2022-09-01.
+        longest_wait: The upper end of ``rewardWaitTime`` in this deployment.
+
+    Returns:
+        The configuration that the next GET gives.
+
+    Raises:
+        InvalidServiceConfiguration: Or a subclass: a member or a rule between members is broken.
+        StorageUnavailable: Storage is away, or others are changing the settings all the time.
+    """
+
+    def change(settings: LoopSettings) -> LoopSettings:
+        wanted = configure(settings.configuration, body, required, instant_of(now), longest_wait)
+        resets = wanted.resets_model(settings.configuration)
+        return settings.model_copy(
+            update={
+                "configuration": wanted,
+                "training_version": settings.training_version + int(resets),
+            }
+        )
+
+    _, settings = await revise(storage.settings, change)
+    logger.info("configuration_put", extra={"training_version": settings.training_version})
+    return settings.configuration
