@@ -32,7 +32,9 @@ class BlobEntry:
 class Blobs(ABC):
     """The blobs of one loop. Names are relative to the loop.
 
-    Every call raises ``StorageUnavailable`` when storage does not answer in its time.
+    Every call raises ``StorageUnavailable`` when storage does not answer in its time. A write may
+    have been done all the same. A guarded write (``replace``, ``commit_blocks``) is sent once, so
+    that its ``Conflict`` always is with somebody else.
     """
 
     @abstractmethod
@@ -45,7 +47,10 @@ class Blobs(ABC):
 
     @abstractmethod
     def stream(self, name: str) -> AsyncIterator[bytes]:
-        """The committed content in chunks; nothing where there is no such blob."""
+        """The committed content in chunks; nothing where there is no such blob.
+
+        A blob that grows meanwhile gives what it held at the start.
+        """
 
     @abstractmethod
     async def write(self, name: str, data: bytes) -> str:
@@ -61,7 +66,11 @@ class Blobs(ABC):
 
     @abstractmethod
     async def stage_block(self, name: str, block_id: str, data: bytes) -> None:
-        """Upload a block that nobody sees until ``commit_blocks`` names it."""
+        """Upload a block that nobody sees until ``commit_blocks`` names it.
+
+        Args:
+            block_id: Up to 64 bytes; all ids of one blob have the same length.
+        """
 
     @abstractmethod
     async def blocks(self, name: str) -> tuple[tuple[str, ...], str | None]:

@@ -1,0 +1,145 @@
+"""Opens the storage that a deployment's settings name."""
+
+from __future__ import annotations
+
+import base64
+import re
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from types import TracebackType
+
+import aiohttp
+from azure.core.credentials import AzureNamedKeyCredential
+from azure.core.credentials_async import AsyncTokenCredential
+from azure.core.pipeline.transport import AioHttpTransport
+from azure.identity.aio import ManagedIdentityCredential
+from azure.storage.blob.aio import ContainerClient, ExponentialRetry
+
+from loop.manifest import Manifest
+from loop.settings import LoopSettings
+from storage.azure_blobs import AzureBlobs
+from storage.blobs import Blobs
+from storage.documents import Document, manifest_document, settings_document
+from storage.event_log import EventLog
+from storage.options import AccountKey, Identity, StorageOptions
+from storage.table_access import Access, BearerToken, SharedKeyLite
+from storage.table_log import TableLog
+from storage.table_service import TableService
+
+_LOOP_NAME = re.compile(r"[a-z0-9]{1,40}")
+_CONNECTIONS = 256
+_KEEP_ALIVE_SECONDS = 30
+
+
+@dataclass(frozen=True, slots=True)
+class LoopStorage:
+    """Everything that one loop keeps."""
+
+    log: EventLog
+    blobs: Blobs
+    settings: Document[LoopSettings]
+    manifest: Document[Manifest]
+
+
+class Storage:
+    """An open storage: one pool of connections for all loops of a process and event loop.
+
+    An async context manager; what ``loop`` gave is of no use once it is left.
+    """
+
+    def __init__(self, options: StorageOptions) -> None:
+        self._options = options
+        self._opened = AsyncExitStack()
+        self._loops: dict[str, LoopStorage] = {}
+        self._tables: TableService | None = None
+        self._container: ContainerClient | None = None
+
+    def loop(self, name: str) -> LoopStorage:
+        """The storage of one loop; nothing is made in it before something is written.
+
+        Raises:
+            ValueError: The name is not 1 to 40 lower-case letters and digits.
+        """
+        if not _LOOP_NAME.fullmatch(name):
+            raise ValueError(f"A loop's name is 1 to 40 of a-z and 0-9, not {name!r}.")
+        if self._tables is None or self._container is None:
+            raise RuntimeError("The storage is not open.")
+        if name not in self._loops:
+            blobs = AzureBlobs(self._container, name, self._options.timeouts)
+            log = TableLog(self._tables, blobs, name, self._options.shards)
+            self._loops[name] = LoopStorage(
+                log, blobs, settings_document(blobs), manifest_document(blobs)
+            )
+        return self._loops[name]
+
+    async def __aenter__(self) -> Storage:
+        options = self._options
+        async with AsyncExitStack() as opening:
+            # The blob client reads the raw body and decompresses by itself.
+            session = aiohttp.ClientSession(
+                auto_decompress=False,
+                middlewares=(_send_writes_once,),
+                cookie_jar=aiohttp.DummyCookieJar(),
+                connector=aiohttp.TCPConnector(
+                    limit=_CONNECTIONS, keepalive_timeout=_KEEP_ALIVE_SECONDS
+                ),
+            )
+            await opening.enter_async_context(session)
+            access, credential = await _entry(options.credential, opening)
+            self._tables = TableService(session, options.table_endpoint, access, options.timeouts)
+            container = ContainerClient(
+                options.blob_endpoint,
+                options.container,
+                credential,
+                transport=AioHttpTransport(
+                    session=session,
+                    session_owner=False,
+                    connection_timeout=options.timeouts.connect,
+                    read_timeout=options.timeouts.read,
+                ),
+                retry_policy=ExponentialRetry(retry_total=0),
+            )
+            self._container = await opening.enter_async_context(container)
+            self._opened = opening.pop_all()
+        return self
+
+    async def __aexit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._loops.clear()
+        self._tables = self._container = None
+        await self._opened.aclose()
+
+
+async def _entry(
+    credential: AccountKey | Identity, opening: AsyncExitStack
+) -> tuple[Access, AzureNamedKeyCredential | AsyncTokenCredential]:
+    if isinstance(credential, AccountKey):
+        key = base64.b64encode(credential.key).decode()
+        return SharedKeyLite(credential), AzureNamedKeyCredential(credential.account, key)
+    identity = ManagedIdentityCredential(client_id=credential.client_id)
+    await opening.enter_async_context(identity)
+    return BearerToken(identity), identity
+
+
+async def _send_writes_once(
+    request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
+) -> aiohttp.ClientResponse:
+    """Keep aiohttp from sending a PUT again by itself when the connection was cut.
+
+    The first one may have arrived: a write guarded by an ETag would then meet its own.
+    """
+    try:
+        return await handler(request)
+    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as e:
+        if request.method != "PUT" or isinstance(e, aiohttp.ClientConnectorError):
+            raise
+        raise aiohttp.ClientConnectionError("The connection was cut.") from e
+
+
+def open_storage(options: StorageOptions) -> Storage:
+    """The storage of ``options``, to be entered with ``async with``."""
+    return Storage(options)
