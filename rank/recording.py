@@ -99,7 +99,6 @@ class Recorder:
             self._drop(1)
             self._wake()
         elif self._failing and self.pending:
-            self._bytes += len(decision.features)
             self._wait(decision)
         else:
             await self._insert_within_budget(decision)
@@ -141,7 +140,6 @@ class Recorder:
 
     async def _insert_within_budget(self, decision: Decision) -> None:
         nobody_waits = self._slow and self.pending > 0
-        self._bytes += len(decision.features)
         insert = asyncio.create_task(self._insert(decision))
         self._inserting.add(insert)
         insert.add_done_callback(self._inserting.discard)
@@ -154,17 +152,20 @@ class Recorder:
             self._slow = True
 
     async def _insert(self, decision: Decision) -> None:
+        self._bytes += len(decision.features)
         try:
             await self._log.append(decision)
         except StorageUnavailable as e:
             self._failed(e)
             self._wait(decision)
         else:
-            self._bytes -= len(decision.features)
             self._succeeded()
+        finally:
+            self._bytes -= len(decision.features)
 
     def _wait(self, decision: Decision) -> None:
         self._waiting.append(decision)
+        self._bytes += len(decision.features)
         self._wake()
 
     def _wake(self) -> None:

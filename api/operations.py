@@ -1,0 +1,56 @@
+"""The one table of operations: the functions, the catch-all and the API page all follow it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from api import handlers
+from api.calls import Call, Reply
+
+Handler = Callable[[Call], Awaitable[Reply]]
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One thing that a client can ask for.
+
+    An operation answers in every generation, also where the retired service had none for it.
+
+    Attributes:
+        name: What the platform's metrics call it.
+        method: In capitals.
+        template: The path after the version; ``{…}`` stands for a parameter.
+        status: Answered when ``handler`` returns.
+        handler: What does it.
+    """
+
+    name: str
+    method: str
+    template: str
+    status: int
+    handler: Handler
+
+
+OPERATIONS = (
+    Operation("rank", "POST", "rank", 201, handlers.rank),
+    Operation("reward", "POST", "events/{eventId}/reward", 204, handlers.reward),
+    Operation("activate", "POST", "events/{eventId}/activate", 204, handlers.activate),
+    Operation("status", "GET", "status", 200, handlers.status),
+    Operation(
+        "get_configuration", "GET", "configurations/service", 200, handlers.get_configuration
+    ),
+    Operation(
+        "put_configuration", "PUT", "configurations/service", 200, handlers.put_configuration
+    ),
+    Operation("get_policy", "GET", "configurations/policy", 200, handlers.get_policy),
+    Operation("put_policy", "PUT", "configurations/policy", 200, handlers.put_policy),
+    Operation("reset_policy", "DELETE", "configurations/policy", 200, handlers.reset_policy),
+    Operation("get_model", "GET", "model", 200, handlers.get_model),
+    Operation("reset_model", "DELETE", "model", 204, handlers.reset_model),
+    Operation(
+        "get_model_properties", "GET", "model/properties", 200, handlers.get_model_properties
+    ),
+    Operation("get_log_properties", "GET", "logs/properties", 200, handlers.get_log_properties),
+    Operation("delete_logs", "DELETE", "logs", 204, handlers.delete_logs),
+)

@@ -1,0 +1,131 @@
+"""The way of every request: address, version, method, key, body, operation, answer."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import uuid
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack
+
+from azure.functions import HttpRequest, HttpResponse
+
+from api import routing
+from api.calls import Call, Reply
+from api.cors import Cors
+from api.deployment import Loop, now, open_deployment
+from api.keys import KEY_HEADER, Keyring
+from api.operations import Operation
+from api.options import Options
+from api.responses import REQUEST_ID_HEADER, failure, status_of, success
+from api.routing import Address
+from loop.errors import InternalServerError, PayloadSizeExceeded, PersonalizerError
+from loop.events import Micros
+from storage.options import StorageOptions
+
+logger = logging.getLogger(__name__)
+
+HttpFunction = Callable[[HttpRequest], Awaitable[HttpResponse]]
+Serve = Callable[[Micros, dict[str, str]], Awaitable[HttpResponse]]
+
+
+class Service:
+    """Answers HTTP requests; opens the deployment with the first one that needs it."""
+
+    def __init__(self, options: Options, storage: StorageOptions) -> None:
+        self._options = options
+        self._storage = storage
+        self._keyring = Keyring(options.loops)
+        self._cors = Cors(options.cors_origins)
+        self._closing = AsyncExitStack()
+        self._opening = asyncio.Lock()
+        self._loops: Mapping[str, Loop] = {}
+
+    def function(self, operation: Operation) -> HttpFunction:
+        """The function that answers where the platform's router has found the operation."""
+        operations = {operation.method: operation}
+
+        async def answer(req: HttpRequest) -> HttpResponse:
+            async def serve(arrived: Micros, headers: dict[str, str]) -> HttpResponse:
+                generation = routing.generation(req.route_params.get("version"), req.params)
+                parameters = routing.decoded(req.route_params)
+                address = Address(operations, generation, parameters, None)
+                return await self._operate(operation, address, req, arrived, headers)
+
+            return await self._guarded(operation.name, req, serve)
+
+        return answer
+
+    def catch_all(self) -> HttpFunction:
+        """The function that answers whatever the platform's router has found nothing for."""
+
+        async def answer(req: HttpRequest) -> HttpResponse:
+            async def serve(arrived: Micros, headers: dict[str, str]) -> HttpResponse:
+                address = routing.find(req.route_params.get("path", ""), req.params)
+                if self._cors.is_preflight(req.method, req.headers):
+                    headers.update(self._cors.preflight(tuple(address.operations)))
+                    return success(Reply(), 204, headers)
+                operation = routing.choose(address, req.method)
+                return await self._operate(operation, address, req, arrived, headers)
+
+            return await self._guarded("catch_all", req, serve)
+
+        return answer
+
+    async def close(self) -> None:
+        """Give back what the first request opened."""
+        self._loops = {}
+        await self._closing.aclose()
+
+    async def _guarded(self, function: str, req: HttpRequest, serve: Serve) -> HttpResponse:
+        """The one place where every error becomes an answer."""
+        arrived = now()
+        request_id = str(uuid.uuid4())
+        headers = self._cors.headers(req.headers)
+        headers[REQUEST_ID_HEADER] = request_id
+        try:
+            return await serve(arrived, headers)
+        except PersonalizerError as error:
+            if status_of(error) >= 500:
+                logger.warning(
+                    "request_failed",
+                    extra={"request_id": request_id, "function": function, "code": error.code},
+                )
+            return failure(error, headers)
+        except Exception as error:
+            # Only where it happened is logged: the text of an error may quote the request.
+            place = InternalServerError(f"{type(error).__name__} in request {request_id}")
+            logger.error(
+                "request_crashed",
+                extra={"request_id": request_id, "function": function},
+                exc_info=place.with_traceback(error.__traceback__),
+            )
+            answer = InternalServerError(
+                f"The service failed on this request. Its log has the request id {request_id}."
+            )
+            return failure(answer, headers)
+
+    async def _operate(
+        self,
+        operation: Operation,
+        address: Address,
+        req: HttpRequest,
+        arrived: Micros,
+        headers: dict[str, str],
+    ) -> HttpResponse:
+        name = self._keyring.open(req.headers.get(KEY_HEADER), address.loop)
+        body = req.get_body()
+        if len(body) > self._options.max_body_bytes:
+            raise PayloadSizeExceeded(
+                f"The body has {len(body)} bytes, more than {self._options.max_body_bytes}."
+            )
+        loop = self._loops.get(name) or await self._open(name)
+        call = Call(loop, address.generation, arrived, address.parameters, body)
+        return success(await operation.handler(call), operation.status, headers)
+
+    async def _open(self, name: str) -> Loop:
+        async with self._opening:
+            if not self._loops:
+                deployment = open_deployment(self._options, self._storage)
+                self._loops = await self._closing.enter_async_context(deployment)
+        return self._loops[name]

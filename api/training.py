@@ -1,0 +1,36 @@
+"""What the trainer's timer does: one run for every loop of the deployment."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+from api.deployment import now
+from api.options import Options
+from storage.factory import open_storage
+from storage.options import StorageOptions
+from trainer.limits import Limits
+from trainer.run import train
+
+logger = logging.getLogger(__name__)
+
+
+async def train_every_loop(options: Options, storage: StorageOptions) -> None:
+    """Run the trainer for all loops at once; one that fails does not hold up the others.
+
+    Raises:
+        Exception: What the first of the failed runs raised, so that the platform counts the call
+            as failed.
+    """
+    limits = Limits(seconds=options.trainer_time_limit, grace_seconds=options.trainer_grace)
+    names = [loop.name for loop in options.loops]
+    async with open_storage(storage) as opened:
+        runs = [train(opened.loop(name), now, limits) for name in names]
+        results = await asyncio.gather(*runs, return_exceptions=True)
+    failures = []
+    for name, result in zip(names, results, strict=True):
+        if isinstance(result, BaseException):
+            logger.error("training_failed", extra={"loop": name, "error": type(result).__name__})
+            failures.append(result)
+    if failures:
+        raise failures[0]

@@ -1,0 +1,184 @@
+"""One VW workspace: decides, learns, saves and loads.
+
+Files in the way of saving and loading are VW's doing: it only takes names of files.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+
+import pylibvw
+from vowpalwabbit import Workspace
+
+MAX_COST = 1e6
+"""Largest absolute cost that is learned; single precision has no room for much more."""
+
+_TOLERANCE = 1e-3
+
+
+class ModelError(Exception):
+    """Raised when VW rejects arguments, a model file or an example, or answers with nonsense.
+
+    Args:
+        reason: What VW said.
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """What a model makes of the actions of one decision.
+
+    Attributes:
+        ranking: Indices of the actions, the leader first: by falling probability, then by rising
+            expected cost, then by position.
+        probabilities: In the order of ``ranking``; they sum to 1, within single precision.
+    """
+
+    ranking: tuple[int, ...]
+    probabilities: tuple[float, ...]
+
+
+class Model:
+    """A contextual bandit with its weights, to be used by one thread at a time.
+
+    Args:
+        arguments: VW's, exploration included. A saved model must be given the arguments it was
+            learned with: VW mixes the saved ones with these, and seldom says so.
+        data: A model that was saved; None starts a new one. VW checks the header of a model but
+            not its weights, and reads a file that breaks off as a model with fewer of them: who
+            stores models verifies their hash.
+
+    Raises:
+        ModelError: VW rejects the arguments or the data, or together they make no contextual
+            bandit with exploration.
+
+    >>> with Model("--cb_explore_adf --epsilon 0.2") as model:
+    ...     model.learn(["shared |u old", "|i idA", "|i idB"], action=1, cost=-1, probability=0.5)
+    ...     scores = model.decide(["shared |u old", "|i idA", "|i idB"])
+    >>> scores.ranking, [round(p, 6) for p in scores.probabilities]
+    ((1, 0), [0.9, 0.1])
+    """
+
+    def __init__(self, arguments: str, data: bytes | None = None) -> None:
+        self.arguments = arguments
+        self._saved = data
+        options = [*arguments.split(), "--quiet", "--no_stdin"]
+        try:
+            if data is None:
+                self._vw = Workspace(arg_list=options)
+            else:
+                with tempfile.TemporaryDirectory() as folder:
+                    file = Path(folder, "model.vw")
+                    file.write_bytes(data)
+                    self._vw = Workspace(arg_list=[*options, "-i", str(file)])
+        except RuntimeError as error:
+            raise ModelError(str(error)) from None
+        if (
+            self._vw._get_label_type() != pylibvw.vw.lContextualBandit
+            or self._vw._get_prediction_type() != pylibvw.vw.pACTION_PROBS
+        ):
+            self.close()
+            raise ModelError("they make no contextual bandit that explores (--cb_explore_adf)")
+
+    def decide(self, lines: Sequence[str]) -> Scores:
+        """Score the actions.
+
+        Nothing is learned by it, and as long as nothing is, ``save`` gives the same bytes.
+
+        Args:
+            lines: The shared line and then a line for each action, as ``vw_lines`` makes them.
+
+        Raises:
+            ModelError: VW does not take the lines, or the probabilities are none.
+        """
+        examples = self._parse(lines)
+        try:
+            pylibvw.vw.predict_multi(self._vw, examples)
+            probabilities: list[float] = examples[0].get_action_scores()
+            costs = [example.get_partial_prediction() for example in examples[1:]]
+        except RuntimeError as error:
+            raise ModelError(str(error)) from None
+        finally:
+            pylibvw.vw._finish_example_multi_ex(self._vw, examples)
+        if len(probabilities) != len(costs) or not abs(sum(probabilities) - 1.0) < _TOLERANCE:
+            raise ModelError(f"{len(costs)} actions got the probabilities {probabilities}")
+        best_first = sorted(zip([-p for p in probabilities], costs, range(len(costs)), strict=True))
+        ranking = tuple([index for _, _, index in best_first])
+        return Scores(ranking, tuple([probabilities[index] for index in ranking]))
+
+    def learn(self, lines: Sequence[str], action: int, cost: float, probability: float) -> None:
+        """Learn that ``action`` was chosen with ``probability`` and then cost ``cost``.
+
+        Args:
+            lines: As for ``decide``.
+            action: Its index, from 0.
+            cost: The reward with its sign turned, within ±``MAX_COST``.
+            probability: In (0, 1].
+
+        Raises:
+            ModelError: The label is out of range, or VW does not take the lines.
+        """
+        if not (
+            0 <= action < len(lines) - 1 and abs(cost) <= MAX_COST and 0.0 < probability <= 1.0
+        ):
+            raise ModelError(f"no label: action {action}, cost {cost}, probability {probability}")
+        labelled = list(lines)
+        labelled[1 + action] = f"0:{cost:.9f}:{probability:.9g} {labelled[1 + action]}"
+        examples = self._parse(labelled)
+        self._saved = None
+        try:
+            pylibvw.vw.learn_multi(self._vw, examples)
+        except RuntimeError as error:
+            raise ModelError(str(error)) from None
+        finally:
+            pylibvw.vw._finish_example_multi_ex(self._vw, examples)
+
+    def save(self) -> bytes:
+        """The model with its full state, to go on learning from."""
+        self._check_open()
+        if self._saved is None:
+            with tempfile.TemporaryDirectory() as folder:
+                file = Path(folder, "model.vw")
+                self._vw.save(file)
+                self._saved = file.read_bytes()
+        return self._saved
+
+    def close(self) -> None:
+        """Free the workspace; the model is of no use afterwards."""
+        self._vw.finish()
+
+    def __enter__(self) -> Model:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _parse(self, lines: Sequence[str]) -> list[pylibvw.example]:
+        self._check_open()
+        # Workspace.parse would strip a line end of the white space that a name may end with,
+        # and wraps every example, which takes twice the time of the decision itself.
+        try:
+            examples: list[pylibvw.example] = pylibvw.vw._parse(self._vw, "\n".join(lines))
+        except RuntimeError as error:
+            raise ModelError(str(error)) from None
+        if len(examples) != len(lines):
+            pylibvw.vw._finish_example_multi_ex(self._vw, examples)
+            raise ModelError(f"{len(lines)} lines make {len(examples)} examples")
+        return examples
+
+    def _check_open(self) -> None:
+        if self._vw.finished:
+            raise ModelError("the model is closed")

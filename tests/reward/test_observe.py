@@ -1,0 +1,136 @@
+"""Observe: what a reward may look like, and what happens when the log does not take it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from loop.errors import InvalidEventIdToActivate, InvalidRewardRequest, StorageUnavailable
+from loop.events import Activation, Decision, Micros, Observation, Reward
+from reward import observe
+from storage.event_log import EventLog
+
+NOW = Micros(1_700_000_000_000_000)
+
+
+class FailingLog(EventLog):
+    """Refuses the first appends, then keeps; notes every attempt."""
+
+    def __init__(self, failures: int = 0) -> None:
+        self.failures = failures
+        self.attempts: list[Decision | Observation] = []
+
+    async def append(self, event: Decision | Observation) -> None:
+        self.attempts.append(event)
+        if len(self.attempts) <= self.failures:
+            raise StorageUnavailable("away")
+
+    async def decisions(
+        self, start: Micros, end: Micros
+    ) -> AsyncIterator[tuple[Micros, list[Decision]]]:
+        for none in list[tuple[Micros, list[Decision]]]():
+            yield none
+
+    async def observations(
+        self, start: Micros, end: Micros
+    ) -> AsyncIterator[tuple[Micros, list[Observation]]]:
+        for none in list[tuple[Micros, list[Observation]]]():
+            yield none
+
+    async def earliest(self) -> Micros | None:
+        return None
+
+    async def drop_before(self, time: Micros) -> None:
+        pass
+
+    async def drop_all(self) -> None:
+        pass
+
+
+class HangingLog(FailingLog):
+    """Never answers."""
+
+    async def append(self, event: Decision | Observation) -> None:
+        self.attempts.append(event)
+        await asyncio.get_running_loop().create_future()
+
+
+@pytest.mark.parametrize(
+    ("body", "value"),
+    [
+        (b'{"value": 1}', 1.0),
+        (b'{"value": -0.25}', -0.25),
+        (b'{"value": "1.0"}', 1.0),
+        (b'{"value": 1e300}', 1e300),
+        (b'{"value": 17, "other": [1]}', 17.0),
+        (b' {"value":\t0 } ', 0.0),
+    ],
+)
+async def test_a_finite_number_is_kept(body: bytes, value: float) -> None:
+    log = FailingLog()
+    await observe.reward(log, "e1", body, NOW)
+    assert log.attempts == [Reward("e1", NOW, value)]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"{}",
+        b"[]",
+        b"1.0",
+        b'{"value": null}',
+        b'{"value": true}',
+        b'{"value": NaN}',
+        b'{"value": Infinity}',
+        b'{"value": -Infinity}',
+        b'{"value": 1e999}',
+        b'{"value": "NaN"}',
+        b'{"value": "inf"}',
+        b'{"value": "much"}',
+        b'{"value": ""}',
+        b'{"value": [1]}',
+        b'{"value": {"value": 1}}',
+        b'{"Value": 1}',
+        b'{"value": 1',
+        b'{"value": "\xff"}',
+        b"[" * 100_000,
+    ],
+)
+async def test_anything_else_is_refused_and_not_kept(body: bytes) -> None:
+    log = FailingLog()
+    with pytest.raises(InvalidRewardRequest):
+        await observe.reward(log, "e1", body, NOW)
+    assert log.attempts == []
+
+
+async def test_ids_have_up_to_256_characters() -> None:
+    log = FailingLog()
+    await observe.reward(log, "é" * 256, b'{"value": 1}', NOW)
+    await observe.activate(log, "é" * 256, NOW)
+    with pytest.raises(InvalidRewardRequest, match="257"):
+        await observe.reward(log, "e" * 257, b'{"value": 1}', NOW)
+    with pytest.raises(InvalidEventIdToActivate, match="257"):
+        await observe.activate(log, "e" * 257, NOW)
+
+
+async def test_a_failed_append_is_tried_once_more_with_the_same_object() -> None:
+    log = FailingLog(failures=1)
+    await observe.reward(log, "e1", b'{"value": 1}', NOW)
+    assert len(log.attempts) == 2
+    assert log.attempts[0] is log.attempts[1]
+
+
+async def test_two_failures_are_told_to_the_caller() -> None:
+    log = FailingLog(failures=2)
+    with pytest.raises(StorageUnavailable):
+        await observe.activate(log, "e1", NOW)
+    assert log.attempts == [Activation("e1", NOW)] * 2
+
+
+async def test_a_log_that_hangs_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(observe, "TIME_LIMIT", 0.01)
+    with pytest.raises(StorageUnavailable, match="in time"):
+        await observe.reward(HangingLog(), "e1", b'{"value": 1}', NOW)
