@@ -1,0 +1,87 @@
+"""From rows of the event log to lines of the joined log, learning on the way."""
+
+from __future__ import annotations
+
+from itertools import groupby
+
+from loop.configuration import ServiceConfiguration
+from loop.events import LearningMode, Micros
+from loop.joined import JoinedEvent, unjoined_line
+from loop.joining import Joiner, Unjoined
+from loop.manifest import Counts
+from loop.segments import HOUR
+from trainer.learner import loggable
+from trainer.lineage import Lineage
+from trainer.scan import Decided, Observed
+from trainer.segments import SegmentWriter
+
+
+class Intake:
+    """What a run does with each bucket that it reads.
+
+    Args:
+        joiner: Counts into ``counts`` as well.
+        log: Where joined events go.
+        late: Where rewards and activations go that no event was learned with.
+
+    Attributes:
+        events: How many decisions have gone into the joined log.
+    """
+
+    def __init__(
+        self,
+        configuration: ServiceConfiguration,
+        joiner: Joiner,
+        counts: Counts,
+        lineage: Lineage,
+        log: SegmentWriter,
+        late: SegmentWriter,
+    ) -> None:
+        self._configuration = configuration
+        self._joiner = joiner
+        self._counts = counts
+        self._lineage = lineage
+        self._log = log
+        self._late = late
+        self.events = 0
+
+    def observed(self, bucket: Observed) -> None:
+        """Take in rewards and activations."""
+        self._joiner.observe(bucket.rows)
+
+    async def decided(self, bucket: Decided) -> None:
+        """Join decisions, learn from them, and log them."""
+        learner = await self._lineage.learner()
+        lines = []
+        for decision, observations in self._joiner.join(bucket.rows):
+            event = loggable(JoinedEvent.of(decision, observations, self._configuration))
+            if learner is not None:
+                event = learner.teach(event)
+            self._count(event)
+            lines.append(event.line())
+        self.events += len(lines)
+        await self._log.add(Micros(bucket.end - 1), lines)
+        await self.advance(bucket.end)
+
+    async def advance(self, position: Micros) -> None:
+        """Every decision before ``position`` is joined: sort out what has waited in vain."""
+        for _, unjoined in groupby(self._joiner.advance(position), key=_hour):
+            rows = list(unjoined)
+            await self._late.add(rows[0].observation.time, map(unjoined_line, rows))
+
+    def _count(self, event: JoinedEvent) -> None:
+        counts = self._counts
+        if not event.rewarded:
+            counts.defaulted += 1
+        if event.withheld:
+            counts.unlearnable += 1
+        elif event.decision.mode is LearningMode.LOGGING_ONLY:
+            counts.logged_only += 1
+        elif not event.activated:
+            counts.not_activated += 1
+        else:
+            counts.learned += 1
+
+
+def _hour(unjoined: Unjoined) -> int:
+    return unjoined.observation.time // HOUR

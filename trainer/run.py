@@ -1,0 +1,212 @@
+"""One run of the trainer: scan, join, learn, publish, commit."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from collections.abc import Callable
+from contextlib import ExitStack, aclosing
+from dataclasses import replace
+from datetime import datetime, timedelta, timezone
+
+from loop.errors import StorageUnavailable
+from loop.events import SECOND, Micros
+from loop.joining import EARLY, Joiner, JoinState
+from loop.manifest import Manifest
+from loop.segments import JOINED_LOG, LATE_LOG
+from loop.settings import LoopSettings
+from storage.documents import Version
+from storage.factory import LoopStorage
+from trainer.commit import commit
+from trainer.intake import Intake
+from trainer.limits import Limits, micros
+from trainer.lineage import Lineage
+from trainer.models import STATE
+from trainer.report import Outcome, RunReport
+from trainer.retention import named_blobs, sweep
+from trainer.scan import Observed, Stretch, in_order, start_of_bucket
+from trainer.segments import SegmentWriter, settle
+
+logger = logging.getLogger(__name__)
+
+_REBUILD_SHARE = 0.5
+"""The part of a run's time that a rebuild may take, so that joining goes on beside it."""
+
+
+async def train(storage: LoopStorage, clock: Callable[[], Micros], limits: Limits) -> RunReport:
+    """Learn what has become ready to be learned, and commit it.
+
+    Returns at once where nothing is due. Any number of runs may be under way: one of them commits,
+    the others report ``Outcome.SUPERSEDED`` and leave nothing that anybody sees.
+
+    Raises:
+        StorageUnavailable: Storage failed on the way. Nothing of the run counts, unless it was
+            the answer to the commit that was lost; the next run finds out and goes on.
+    """
+    started = clock()
+    read = await storage.manifest.read()
+    settings = (await storage.settings.read()).value
+    if not _is_due(read.value, settings, started):
+        return RunReport(Outcome.NOT_DUE, read.value.position)
+    with ExitStack() as models:
+        run = _Run(storage, clock, limits, read, settings, started, models)
+        report = await run.run()
+    if report.outcome is not Outcome.IDLE:
+        logger.info("trainer_run", extra={"report": report})
+    return report
+
+
+def _is_due(manifest: Manifest, settings: LoopSettings, now: Micros) -> bool:
+    frequency = settings.configuration.model_export_frequency
+    return (
+        manifest.backlog
+        or now - manifest.finished >= frequency // timedelta(microseconds=1)
+        or _training_asked(manifest) != settings.training_version
+    )
+
+
+def _training_asked(manifest: Manifest) -> int:
+    rebuild = manifest.retrain
+    return manifest.training_version if rebuild is None else rebuild.version
+
+
+def _run_id(now: Micros) -> str:
+    """A name for a run, of one length always, that sorts by time."""
+    second = datetime.fromtimestamp(now // SECOND, timezone.utc).strftime("%Y%m%dT%H%M%S")
+    return f"{second}-{secrets.token_hex(4)}"
+
+
+class _Run:
+    def __init__(
+        self,
+        storage: LoopStorage,
+        clock: Callable[[], Micros],
+        limits: Limits,
+        read: Version[Manifest],
+        settings: LoopSettings,
+        started: Micros,
+        models: ExitStack,
+    ) -> None:
+        self._storage = storage
+        self._blobs = storage.blobs
+        self._clock = clock
+        self._limits = limits
+        self._read = read
+        self._manifest = read.value
+        self._configuration = settings.configuration
+        self._started = started
+        self._id = _run_id(started)
+        self._counts = replace(read.value.counts)
+        self._lineage = Lineage(storage.blobs, read.value, settings, started, models)
+        self._log = SegmentWriter(storage.blobs, JOINED_LOG, self._id, limits)
+        self._late = SegmentWriter(storage.blobs, LATE_LOG, self._id, limits)
+
+    async def run(self) -> RunReport:
+        position = self._manifest.position or await self._storage.log.earliest()
+        if position is None:
+            return RunReport(Outcome.IDLE, Micros(0))
+        await settle(self._blobs, self._manifest.segments)
+        await self._lineage.catch_up(position, self._deadline(_REBUILD_SHARE), self._clock)
+
+        state = await self._join_state()
+        wait = self._configuration.reward_wait_time // timedelta(microseconds=1)
+        joiner = Joiner(state, wait, self._counts)
+        intake = Intake(
+            self._configuration, joiner, self._counts, self._lineage, self._log, self._late
+        )
+        observed = self._manifest.observed or start_of_bucket(max(0, position - EARLY))
+        complete = self._started - self._limits.grace
+        reached = await self._take_in(intake, Stretch.until(complete, position, observed, wait))
+
+        backlog = reached.end > reached.position or self._lineage.behind
+        moved = reached.position - self._manifest.position >= micros(self._limits.quiet_seconds)
+        if not (intake.events or self._lineage.moved or backlog or moved):
+            return RunReport(Outcome.IDLE, position)
+        manifest = await self._conclude(state, reached, backlog)
+        committed = await commit(self._storage.manifest, self._read, manifest)
+        if committed:
+            await self._tidy(manifest)
+        published = manifest.model is not None and manifest.model.id == self._id
+        return RunReport(
+            Outcome.COMMITTED if committed else Outcome.SUPERSEDED,
+            manifest.position,
+            self._id,
+            events=intake.events,
+            lessons=self._lineage.lessons,
+            published=self._id if published else None,
+            backlog=backlog,
+        )
+
+    def _deadline(self, share: float) -> Micros:
+        return Micros(self._started + micros(self._limits.seconds * share))
+
+    async def _join_state(self) -> JoinState:
+        name = self._manifest.join_state
+        if name is None:
+            return JoinState()
+        blob = await self._blobs.read(name)
+        if blob is None:
+            # A run that has been faster removes it; then this one can't commit whatever it does.
+            logger.error("join_state_lost", extra={"blob": name})
+            return JoinState()
+        return JoinState.decode(blob.data)
+
+    async def _take_in(self, intake: Intake, stretch: Stretch) -> Stretch:
+        """Go through a stretch as far as the time allows; what is left of it is returned."""
+        position, observed = stretch.position, stretch.observed
+        if position == stretch.end:
+            return stretch
+        deadline = self._deadline(1.0)
+        buckets = in_order(self._storage.log, stretch)
+        async with aclosing(buckets):
+            async for bucket in buckets:
+                if isinstance(bucket, Observed):
+                    intake.observed(bucket)
+                    observed = bucket.end
+                else:
+                    await intake.decided(bucket)
+                    position = bucket.end
+                if self._clock() >= deadline:
+                    return replace(stretch, position=position, observed=observed)
+        await intake.advance(stretch.end)
+        return replace(stretch, position=stretch.end, observed=stretch.observed_end)
+
+    async def _conclude(self, state: JoinState, reached: Stretch, backlog: bool) -> Manifest:
+        """Write all that the manifest names, and the manifest, as far as it is not committed."""
+        kept = self._limits.kept_models
+        manifest = await self._lineage.conclude(self._id, self._clock(), kept, self._counts)
+        segments = (*await self._log.finish(), *await self._late.finish())
+        join_state = None
+        if state:
+            join_state = f"{STATE}{self._id}"
+            await self._blobs.write(join_state, state.encode())
+        return manifest.model_copy(
+            update={
+                "run_id": self._id,
+                "sequence": manifest.sequence + 1,
+                "position": reached.position,
+                "observed": reached.observed,
+                "finished": self._clock(),
+                "backlog": backlog,
+                "swept": self._started if self._sweeps() else manifest.swept,
+                "join_state": join_state,
+                "segments": segments,
+                "counts": self._counts,
+            }
+        )
+
+    def _sweeps(self) -> bool:
+        return self._started - self._manifest.swept >= micros(self._limits.sweep_seconds)
+
+    async def _tidy(self, manifest: Manifest) -> None:
+        """What follows a commit; the next run, or a later one, does it where this one can't."""
+        try:
+            await settle(self._blobs, manifest.segments)
+            for name in set(named_blobs(self._manifest)) - set(named_blobs(manifest)):
+                await self._blobs.delete(name)
+            if self._sweeps():
+                await sweep(
+                    self._storage.log, self._blobs, manifest, self._configuration, self._started
+                )
+        except StorageUnavailable:
+            logger.warning("run_not_tidied", extra={"run_id": self._id})
