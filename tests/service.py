@@ -1,0 +1,150 @@
+"""The service as a user starts it: `python -m local`, with a data folder and keys of its own."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+
+from api.options import DEFAULT_LOOP, key_settings
+from storage.options import CONNECTION
+
+ROOT = Path(__file__).resolve().parent.parent
+START_SECONDS = 90.0
+STOP_SECONDS = 30.0
+
+# What a test would otherwise spend its time waiting for.
+QUICK = {
+    "TRAINER_SCHEDULE": "* * * * * *",
+    "TRAINER_GRACE_SECONDS": "1",
+    "MODEL_REFRESH_SECONDS": "0.25",
+}
+
+
+class NotStarted(Exception):
+    """Raised when the service does not come up; the text is what it printed."""
+
+
+class LocalService:
+    """A service and its Azurite, from entering the block to leaving it.
+
+    It may be killed and started again in between, and then has the same address, keys and data.
+
+    Args:
+        folder: For Azurite's data and the service's output; kept.
+        loops: Names of its loops beside ``default``; each has keys of its own.
+        settings: Environment variables over ``QUICK``.
+
+    Attributes:
+        endpoint: Where it answers, once it has been started.
+        keys: Both keys of each loop.
+    """
+
+    def __init__(
+        self, folder: Path, loops: Sequence[str] = (), settings: Mapping[str, str] | None = None
+    ) -> None:
+        self._log = folder / "service.log"
+        self._process: subprocess.Popen[bytes] | None = None
+        self.endpoint = ""
+        self.keys = {name: (f"test-{name}-1", f"test-{name}-2") for name in (DEFAULT_LOOP, *loops)}
+        # A storage account that the developer's own settings name is none of a test's business.
+        inherited = {name: value for name, value in os.environ.items() if CONNECTION not in name}
+        self._environment = {
+            **inherited,
+            **QUICK,
+            "PORT": "0",
+            "AZURITE_DIR": str(folder / "azurite"),
+            "PERSONALIZER_LOOPS": ",".join(self.keys),
+            **(settings or {}),
+        }
+        for loop, keys in self.keys.items():
+            self._environment.update(zip(key_settings(loop), keys, strict=True))
+
+    @property
+    def key(self) -> str:
+        """The first key of the loop ``default``."""
+        return self.keys[DEFAULT_LOOP][0]
+
+    @property
+    def output(self) -> str:
+        """All that the service has printed since it was started last."""
+        return self._log.read_text(errors="replace")
+
+    @property
+    def pid(self) -> int:
+        """The process that serves."""
+        assert self._process is not None, "only while it runs"
+        return self._process.pid
+
+    def start(self) -> None:
+        """Start and return when it answers.
+
+        Raises:
+            NotStarted: It has ended, or has not answered in its time.
+        """
+        with self._log.open("wb") as output:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "local"],
+                cwd=ROOT,
+                env=self._environment,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                # A group of its own, as in a terminal of its own.
+                start_new_session=True,
+            )
+        try:
+            self.endpoint = self._wait_for_greeting()
+        except NotStarted:
+            self.stop()
+            raise
+        # The same one when it is started again.
+        self._environment["PORT"] = self.endpoint.rpartition(":")[2]
+
+    def stop(self) -> int:
+        """Press Ctrl-C and return the exit code; one that does not end is killed."""
+        assert self._process is not None, "only while it runs"
+        if self._process.poll() is None:
+            os.killpg(self._process.pid, signal.SIGINT)
+        try:
+            return self._process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise
+
+    def kill(self) -> None:
+        """End the serving process as a crash would: SIGKILL, with no time for anything."""
+        assert self._process is not None, "only while it runs"
+        self._process.kill()
+        self._process.wait()
+
+    def __enter__(self) -> LocalService:
+        self._log.parent.mkdir(parents=True, exist_ok=True)
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    def _wait_for_greeting(self) -> str:
+        assert self._process is not None
+        deadline = time.monotonic() + START_SECONDS
+        while time.monotonic() < deadline:
+            # It greets when it answers, so that there is nothing else to wait for.
+            if greeting := re.search(r"endpoint +(http://\S+)", self.output):
+                return greeting[1]
+            if self._process.poll() is not None:
+                raise NotStarted(f"exit code {self._process.returncode}: {self.output}")
+            time.sleep(0.05)
+        raise NotStarted(f"no answer within {START_SECONDS:.0f} s: {self.output}")
