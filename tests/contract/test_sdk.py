@@ -12,6 +12,7 @@ import pytest
 from azure.cognitiveservices.personalizer import PersonalizerClient
 from azure.cognitiveservices.personalizer.models import (
     ErrorResponseException,
+    PersonalizerError,
     RankableAction,
     RankRequest,
 )
@@ -52,14 +53,22 @@ EVENING = [{"time": "evening"}, {"guest": {"mood": "hungry", "visits": 3}}]
 
 
 def request(**changes: object) -> RankRequest:
-    members = {
-        "actions": dishes(),
-        "context_features": EVENING,
-        "excluded_actions": ["juice"],
-        "event_id": str(uuid.uuid4()),
-        **changes,
-    }
-    return RankRequest(**members)
+    made = RankRequest(
+        actions=dishes(),
+        context_features=EVENING,
+        excluded_actions=["juice"],
+        event_id=str(uuid.uuid4()),
+    )
+    for member, value in changes.items():
+        setattr(made, member, value)
+    return made
+
+
+def error_in(exception: ErrorResponseException) -> PersonalizerError:
+    assert exception.error is not None
+    error = exception.error.error
+    assert isinstance(error, PersonalizerError)
+    return error
 
 
 def test_the_quickstart(used_loop: Loop) -> None:
@@ -173,7 +182,7 @@ def test_what_breaks_a_rule_of_rank(
         client.rank(request(**changes))
     # THEN the client finds the code and the message where it looks for them
     assert raised.value.response.status_code == 400
-    error = raised.value.error.error
+    error = error_in(raised.value)
     assert error.code == raised.value.response.headers["x-ms-error-code"] == "InvalidRankRequest"
     assert says in error.message
 
@@ -182,7 +191,7 @@ def test_the_place_of_a_bad_feature_is_named(client: PersonalizerClient) -> None
     dish = RankableAction(id="pasta", features=[{"spice": 1}, {"tags": ["hot", 2]}])
     with pytest.raises(ErrorResponseException) as raised:
         client.rank(request(actions=[dish]))
-    assert raised.value.error.error.target.startswith("actions[0].features[1].tags")
+    assert error_in(raised.value).target.startswith("actions[0].features[1].tags")
 
 
 def test_a_wrong_key(used_loop: Loop) -> None:
@@ -190,8 +199,8 @@ def test_a_wrong_key(used_loop: Loop) -> None:
         with pytest.raises(ErrorResponseException) as raised:
             client.rank(request())
         assert raised.value.response.status_code == 401
-        assert "Ocp-Apim-Subscription-Key" in raised.value.error.error.message
-        assert "wrong-key" not in raised.value.error.error.message
+        assert "Ocp-Apim-Subscription-Key" in error_in(raised.value).message
+        assert "wrong-key" not in error_in(raised.value).message
         # The client knows no errors of these two: it raises the general one.
         with pytest.raises(HttpOperationError) as refused:
             client.events.reward("event", 1.0)
