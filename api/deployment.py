@@ -12,8 +12,10 @@ from api.options import Options
 from loop.events import Micros
 from rank.recording import Recorder, RecordingOptions
 from rank.serving import Serving
+from reward.observe import Observer
 from storage.factory import LoopStorage, open_storage
 from storage.options import StorageOptions
+from storage.punctual_sink import PunctualSink
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +29,7 @@ class Loop:
     storage: LoopStorage
     serving: Serving
     recorder: Recorder
+    observer: Observer
     longest_wait: timedelta
 
 
@@ -41,7 +44,7 @@ async def open_deployment(
     async with AsyncExitStack() as stack:
         recording = RecordingOptions(
             budget=options.rank_log_budget,
-            deadline=options.recording_deadline,
+            deadline=options.logging_deadline,
             strict=options.strict_logging,
         )
         opened = await stack.enter_async_context(open_storage(storage))
@@ -50,9 +53,11 @@ async def open_deployment(
             kept = opened.loop(keys.name)
             serving = Serving(kept, options.model_refresh, options.rank_refresh_budget)
             stack.push_async_callback(serving.close)
-            recorder = Recorder(kept.log, now, recording)
+            log = PunctualSink(kept.log, now, options.logging_deadline)
+            recorder = Recorder(log, now, recording)
             stack.push_async_callback(recorder.close)
-            loops[keys.name] = Loop(kept, serving, recorder, options.max_reward_wait)
+            observer = Observer(log, options.reward_time_limit)
+            loops[keys.name] = Loop(kept, serving, recorder, observer, options.max_reward_wait)
         yield loops
 
 

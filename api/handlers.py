@@ -12,7 +12,6 @@ from loop.configuration import REQUIRED_IN_V1
 from loop.model import ModelError
 from management import configuration, logs, model, policy
 from rank.decide import decide
-from reward import observe
 
 logger = logging.getLogger(__name__)
 
@@ -40,13 +39,13 @@ async def rank(call: Call) -> Reply:
 
 async def reward(call: Call) -> Reply:
     """Take how well a decision went."""
-    await observe.reward(call.loop.storage.log, call.parameters["eventId"], call.body, call.arrived)
+    await call.loop.observer.reward(call.parameters["eventId"], call.body, call.arrived)
     return Reply()
 
 
 async def activate(call: Call) -> Reply:
     """Take that a deferred decision was shown."""
-    await observe.activate(call.loop.storage.log, call.parameters["eventId"], call.arrived)
+    await call.loop.observer.activate(call.parameters["eventId"], call.arrived)
     return Reply()
 
 

@@ -65,14 +65,17 @@ class Options:
     max_body_bytes: int = 1_048_576
 
     @property
-    def recording_deadline(self) -> float:
-        """Seconds after which a decision that is not in the log yet is given up.
+    def logging_deadline(self) -> float:
+        """Seconds from a call's arrival by which storage must have taken its row.
 
-        An insert that starts by then is in the log before the trainer looks: storage gives up a
-        request after at most 30 s, and a third of the default grace and 30 s leave 10 s for
-        clocks that differ.
+        The trainer looks for it after the grace; the last quarter is for clocks that differ.
         """
-        return min(self.trainer_grace / 3, 20.0)
+        return 0.75 * self.trainer_grace
+
+    @property
+    def reward_time_limit(self) -> float:
+        """Seconds that a reward or an activation waits for storage."""
+        return min(5.0, self.logging_deadline)
 
 
 def read_options(environment: Mapping[str, str]) -> Options:
@@ -135,10 +138,9 @@ def read_options(environment: Mapping[str, str]) -> Options:
         ),
         max_body_bytes=whole("MAX_BODY_BYTES", standard.max_body_bytes, 1_024, 100_000_000),
     )
-    if options.rank_log_budget > options.recording_deadline:
+    if options.rank_log_budget > options.logging_deadline:
         raise SettingError(
-            "RANK_LOG_BUDGET_MS must be no longer than a third of TRAINER_GRACE_SECONDS, "
-            "nor than 20 s."
+            "RANK_LOG_BUDGET_MS must be no longer than three quarters of TRAINER_GRACE_SECONDS."
         )
     return options
 

@@ -87,7 +87,8 @@ class Azurite:
                     stdin=subprocess.PIPE,
                     stdout=subprocess.PIPE,
                     stderr=subprocess.STDOUT,
-                    text=True,
+                    encoding="utf-8",
+                    errors="replace",
                     # It inherits the lock and holds it until it ends.
                     pass_fds=(lock.fileno(),),
                     # Ctrl-C in a terminal reaches the whole group: it must outlive the service.
@@ -131,7 +132,10 @@ class Azurite:
     def death(self) -> CannotRun:
         """What to say when Azurite has ended unasked."""
         assert self._process is not None, "only inside the block"
-        said = f": {self._last_line}" if self._last_line else ""
+        with self._progress:
+            # Its last words may still be on their way.
+            self._progress.wait_for(lambda: self._ended, timeout=1.0)
+            said = f": {self._last_line}" if self._last_line else ""
         return CannotRun(f"Azurite has stopped (exit code {self._process.poll()}){said}")
 
     def _read(self) -> None:

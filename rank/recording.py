@@ -12,7 +12,7 @@ from itertools import islice
 
 from loop.errors import StorageUnavailable
 from loop.events import SECOND, Decision, Dropped, Micros
-from storage.event_log import EventLog
+from storage.event_log import EventSink
 
 logger = logging.getLogger(__name__)
 
@@ -23,10 +23,8 @@ class RecordingOptions:
 
     Attributes:
         budget: Seconds that a rank call waits for its insert.
-        deadline: Seconds from a decision's arrival to the start of the last attempt to insert it.
-            The trainer looks at a bucket once, when its grace is over: a later row would be kept
-            and never seen. So deadline + what a started insert may take (the server's 30 s, in
-            Azure) is less than the trainer's grace (60 s; locally 2 s, where inserts are quick).
+        deadline: Seconds from a decision's arrival to the start of the last attempt to insert it;
+            that of the log, where it has one.
         count: Most decisions that may be pending.
         size: Most bytes of their features.
         parallel: Most waiting decisions that are inserted at a time.
@@ -60,7 +58,7 @@ class Recorder:
 
     def __init__(
         self,
-        log: EventLog,
+        log: EventSink,
         clock: Callable[[], Micros],
         options: RecordingOptions | None = None,
     ) -> None:
@@ -178,7 +176,7 @@ class Recorder:
             self._expire()
             if self._waiting:
                 passed = await self._insert_some()
-            elif self._unreported and not self._failing:
+            elif self._unreported:
                 passed = await self._report_drops()
             else:
                 return
@@ -231,6 +229,7 @@ class Recorder:
         logger.warning("decisions_dropped", extra={"count": self._report.count})
         self._unreported -= self._report.count
         self._report = None
+        self._succeeded()
         return True
 
     def _drop(self, count: int) -> None:

@@ -10,6 +10,7 @@ from pydantic import (
     BaseModel,
     BeforeValidator,
     ConfigDict,
+    FailFast,
     Field,
     InstanceOf,
     JsonValue,
@@ -69,7 +70,8 @@ def _unique(actions: list[RankAction]) -> list[RankAction]:
 _Text = Annotated[str, Field(coerce_numbers_to_str=True)]
 _Id = Annotated[str, Field(min_length=1, max_length=LONGEST_ID, coerce_numbers_to_str=True)]
 # What is inside is checked where it is read, in ``loop.features``: twice would cost a third more.
-_Features = list[InstanceOf[JsonObject]]
+# A list ends at its first mistake, or a body full of them would take a second to refuse.
+_Features = Annotated[list[InstanceOf[JsonObject]], FailFast()]
 
 
 class RankAction(BaseModel):
@@ -94,8 +96,12 @@ class RankRequest(BaseModel):
     model_config = ConfigDict(frozen=True, alias_generator=to_camel)
 
     context_features: Annotated[_Features, BeforeValidator(_empty_for_null)] = []
-    actions: Annotated[list[RankAction], BeforeValidator(_counted), AfterValidator(_unique)]
-    excluded_actions: Annotated[frozenset[_Text], BeforeValidator(_empty_for_null)] = frozenset()
+    actions: Annotated[
+        list[RankAction], FailFast(), BeforeValidator(_counted), AfterValidator(_unique)
+    ]
+    excluded_actions: Annotated[frozenset[_Text], FailFast(), BeforeValidator(_empty_for_null)] = (
+        frozenset()
+    )
     event_id: Annotated[_Id, BeforeValidator(_made_if_missing)] = Field(
         default_factory=_made_event_id
     )

@@ -11,13 +11,8 @@ BUCKET: int = 10 * SECOND
 """Length of the stretch of time, in microseconds, that events are kept together by."""
 
 
-class EventLog(ABC):
-    """The event log of one loop.
-
-    A row belongs to the bucket of its ``time``. Scans give whole buckets in order of time, each
-    with its rows sorted by ``time``; ``start`` and ``end`` are multiples of ``BUCKET``, the end
-    is not included, and buckets without rows are left out.
-    """
+class EventSink(ABC):
+    """What events are appended to."""
 
     @abstractmethod
     async def append(self, event: Decision | Observation) -> None:
@@ -27,6 +22,15 @@ class EventLog(ABC):
             StorageUnavailable: The row may or may not have been kept. Calling again with the
                 same object is safe: a row has one key, however often it is sent.
         """
+
+
+class EventLog(EventSink):
+    """The event log of one loop.
+
+    A row belongs to the bucket of its ``time``. Scans give whole buckets in order of time, each
+    with its rows sorted by ``time``; ``start`` and ``end`` are multiples of ``BUCKET``, the end
+    is not included, and buckets without rows are left out.
+    """
 
     @abstractmethod
     def decisions(self, start: Micros, end: Micros) -> AsyncIterator[tuple[Micros, list[Decision]]]:

@@ -37,7 +37,12 @@ class LoseAnswer:
     """Forward the request, then cut the connection instead of passing on the answer."""
 
 
-Fault = Answer | Hang | Delay | LoseAnswer
+@dataclass(frozen=True, slots=True)
+class HoldAnswer:
+    """Forward the request, and hold the answer until ``heal``."""
+
+
+Fault = Answer | Hang | Delay | LoseAnswer | HoldAnswer
 Rule = Callable[[str, str], Fault | None]
 """What goes wrong with a request, by its method and path; None: nothing."""
 
@@ -47,7 +52,7 @@ class FaultProxy:
 
     Attributes:
         requests: Method and path of everything that came in.
-        held: Requests that hang or are delayed now.
+        held: Requests that hang or are delayed now, and answers that are held.
     """
 
     def __init__(self, endpoint: str) -> None:
@@ -85,7 +90,7 @@ class FaultProxy:
         self._healed.set()
 
     async def until_held(self, count: int = 1) -> None:
-        """Return when ``count`` requests hang or are delayed."""
+        """Return when ``held`` is ``count`` or more."""
         async with self._arrived:
             await self._arrived.wait_for(lambda: self.held >= count)
 
@@ -129,6 +134,8 @@ class FaultProxy:
         if isinstance(fault, Hang):
             return _cut(request)
         answer = await self._forward(request, body)
+        if isinstance(fault, HoldAnswer):
+            await self._hold()
         return _cut(request) if isinstance(fault, LoseAnswer) else answer
 
     async def _hold(self) -> None:

@@ -81,6 +81,14 @@ def test_a_rank_must_not_be_logged_later_than_the_trainer_waits() -> None:
         read_options({"RANK_LOG_BUDGET_MS": "2000", "TRAINER_GRACE_SECONDS": "1"})
 
 
+@pytest.mark.parametrize(("grace", "rows", "rewards"), [("60", 45.0, 5.0), ("2", 1.5, 1.5)])
+def test_rows_are_taken_well_before_the_trainer_looks_for_them(
+    grace: str, rows: float, rewards: float
+) -> None:
+    options = read_options({"TRAINER_GRACE_SECONDS": grace})
+    assert (options.logging_deadline, options.reward_time_limit) == (rows, rewards)
+
+
 def test_one_key_can_not_open_two_loops() -> None:
     with pytest.raises(SettingError, match="PERSONALIZER_SHOP_KEY1") as error:
         read_options(

@@ -271,7 +271,7 @@ async def test_a_defect_is_answered_without_its_inside_and_logged_without_the_re
     async def broken(*_: object) -> None:
         raise KeyError(feature)
 
-    monkeypatch.setattr("reward.observe.reward", broken)
+    monkeypatch.setattr("reward.observe.Observer.reward", broken)
     # WHEN it is met
     with caplog.at_level(logging.ERROR):
         answer = await client.post(

@@ -13,6 +13,7 @@ from rank.recording import Recorder, RecordingOptions
 from storage.event_log import EventLog
 from storage.factory import LoopStorage, open_storage
 from storage.options import StorageOptions
+from storage.punctual_sink import PunctualSink
 from storage.table_rows import DAY
 from tests.fault_proxy import Answer, Delay, FaultProxy, Hang, LoseAnswer, through
 
@@ -207,6 +208,25 @@ async def test_what_outlives_its_deadline_is_dropped_and_reported(
     assert await kept(storage) == [late]
     assert recorder.dropped == 3
     assert await reported(storage) == 3
+
+
+async def test_what_is_taken_after_its_deadline_is_dropped_and_reported(
+    proxy: FaultProxy, log: EventLog, clock: Clock, storage: LoopStorage
+) -> None:
+    # GIVEN an insert that goes through only when the trainer may have been there
+    recorder = Recorder(PunctualSink(log, clock, 20.0), clock, replace(QUICK, deadline=20.0))
+    proxy.always(Delay())
+    await answered(recorder, decision("e"))
+    clock.advance(21.0)
+    proxy.heal()
+    # WHEN the next one is in time
+    late = replace(decision("late"), time=clock.now)
+    await answered(recorder, late)
+    await recorder.close()
+    # THEN the first one is counted, though it is in the log
+    assert len(await kept(storage)) == 2
+    assert recorder.dropped == 1
+    assert await reported(storage) == 1
 
 
 @pytest.mark.parametrize(

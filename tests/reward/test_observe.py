@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 
 import pytest
 
 from loop.errors import InvalidEventIdToActivate, InvalidRewardRequest, StorageUnavailable
 from loop.events import Activation, Decision, Micros, Observation, Reward
-from reward import observe
-from storage.event_log import EventLog
+from reward.observe import Observer
+from storage.event_log import EventSink
 
 NOW = Micros(1_700_000_000_000_000)
+PATIENCE = 60.0
 
 
-class FailingLog(EventLog):
+class FailingLog(EventSink):
     """Refuses the first appends, then keeps; notes every attempt."""
 
     def __init__(self, failures: int = 0) -> None:
@@ -26,27 +26,6 @@ class FailingLog(EventLog):
         self.attempts.append(event)
         if len(self.attempts) <= self.failures:
             raise StorageUnavailable("away")
-
-    async def decisions(
-        self, start: Micros, end: Micros
-    ) -> AsyncIterator[tuple[Micros, list[Decision]]]:
-        for none in list[tuple[Micros, list[Decision]]]():
-            yield none
-
-    async def observations(
-        self, start: Micros, end: Micros
-    ) -> AsyncIterator[tuple[Micros, list[Observation]]]:
-        for none in list[tuple[Micros, list[Observation]]]():
-            yield none
-
-    async def earliest(self) -> Micros | None:
-        return None
-
-    async def drop_before(self, time: Micros) -> None:
-        pass
-
-    async def drop_all(self) -> None:
-        pass
 
 
 class HangingLog(FailingLog):
@@ -70,7 +49,7 @@ class HangingLog(FailingLog):
 )
 async def test_a_finite_number_is_kept(body: bytes, value: float) -> None:
     log = FailingLog()
-    await observe.reward(log, "e1", body, NOW)
+    await Observer(log, PATIENCE).reward("e1", body, NOW)
     assert log.attempts == [Reward("e1", NOW, value)]
 
 
@@ -102,23 +81,23 @@ async def test_a_finite_number_is_kept(body: bytes, value: float) -> None:
 async def test_anything_else_is_refused_and_not_kept(body: bytes) -> None:
     log = FailingLog()
     with pytest.raises(InvalidRewardRequest):
-        await observe.reward(log, "e1", body, NOW)
+        await Observer(log, PATIENCE).reward("e1", body, NOW)
     assert log.attempts == []
 
 
 async def test_ids_have_up_to_256_characters() -> None:
     log = FailingLog()
-    await observe.reward(log, "é" * 256, b'{"value": 1}', NOW)
-    await observe.activate(log, "é" * 256, NOW)
+    await Observer(log, PATIENCE).reward("é" * 256, b'{"value": 1}', NOW)
+    await Observer(log, PATIENCE).activate("é" * 256, NOW)
     with pytest.raises(InvalidRewardRequest, match="257"):
-        await observe.reward(log, "e" * 257, b'{"value": 1}', NOW)
+        await Observer(log, PATIENCE).reward("e" * 257, b'{"value": 1}', NOW)
     with pytest.raises(InvalidEventIdToActivate, match="257"):
-        await observe.activate(log, "e" * 257, NOW)
+        await Observer(log, PATIENCE).activate("e" * 257, NOW)
 
 
 async def test_a_failed_append_is_tried_once_more_with_the_same_object() -> None:
     log = FailingLog(failures=1)
-    await observe.reward(log, "e1", b'{"value": 1}', NOW)
+    await Observer(log, PATIENCE).reward("e1", b'{"value": 1}', NOW)
     assert len(log.attempts) == 2
     assert log.attempts[0] is log.attempts[1]
 
@@ -126,11 +105,10 @@ async def test_a_failed_append_is_tried_once_more_with_the_same_object() -> None
 async def test_two_failures_are_told_to_the_caller() -> None:
     log = FailingLog(failures=2)
     with pytest.raises(StorageUnavailable):
-        await observe.activate(log, "e1", NOW)
+        await Observer(log, PATIENCE).activate("e1", NOW)
     assert log.attempts == [Activation("e1", NOW)] * 2
 
 
-async def test_a_log_that_hangs_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(observe, "TIME_LIMIT", 0.01)
+async def test_a_log_that_hangs_is_given_up() -> None:
     with pytest.raises(StorageUnavailable, match="in time"):
-        await observe.reward(HangingLog(), "e1", b'{"value": 1}', NOW)
+        await Observer(HangingLog(), 0.01).reward("e1", b'{"value": 1}', NOW)

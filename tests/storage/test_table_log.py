@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import AsyncGenerator
 from dataclasses import replace
 
 import pytest
@@ -55,7 +56,7 @@ async def test_a_new_loop_has_an_empty_log(storage: LoopStorage) -> None:
 
 async def test_what_was_appended_is_read_back(storage: LoopStorage) -> None:
     # GIVEN one event of each kind
-    rows = [
+    rows: list[Observation] = [
         Dropped(Micros(NOON + 1), 3),
         Reward("e", Micros(NOON + 2), 0.1),
         Activation("e", Micros(NOON + 3)),
@@ -72,7 +73,10 @@ async def test_what_was_appended_is_read_back(storage: LoopStorage) -> None:
 
 @pytest.mark.parametrize("event_id", IDS)
 async def test_every_event_id_is_kept(storage: LoopStorage, event_id: str) -> None:
-    rows = [Reward(event_id, NOON, 1.0), Activation(event_id, Micros(NOON + 1))]
+    rows: list[Observation] = [
+        Reward(event_id, NOON, 1.0),
+        Activation(event_id, Micros(NOON + 1)),
+    ]
     await storage.log.append(decision(event_id))
     for row in rows:
         await storage.log.append(row)
@@ -340,4 +344,5 @@ class TestFaults:
                 await log.append(decision("e", NOON + i * BUCKET))
             scan = log.decisions(START, END)
             assert await anext(scan) == (NOON, [decision("e")])
+            assert isinstance(scan, AsyncGenerator)
             await scan.aclose()
