@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from itertools import groupby
 
 from loop.configuration import ServiceConfiguration
@@ -10,10 +11,14 @@ from loop.joined import JoinedEvent, unjoined_line
 from loop.joining import Joiner, Unjoined
 from loop.manifest import Counts
 from loop.segments import HOUR
-from trainer.learner import loggable
+from trainer.learner import is_one_line, loggable
 from trainer.lineage import Lineage
 from trainer.scan import Decided, Observed
 from trainer.segments import SegmentWriter
+
+_BREATH = 8
+"""Events between two looks at the network: so the next page is fetched while this one is learned,
+and other loops of the process get their turn."""
 
 
 class Intake:
@@ -53,10 +58,16 @@ class Intake:
         """Join decisions, learn from them, and log them."""
         learner = await self._lineage.learner()
         lines = []
-        for decision, observations in self._joiner.join(bucket.rows):
-            event = loggable(JoinedEvent.of(decision, observations, self._configuration))
+        for number, (decision, observations) in enumerate(self._joiner.join(bucket.rows)):
+            if number % _BREATH == 0:
+                await asyncio.sleep(0)
+            event = JoinedEvent.of(decision, observations, self._configuration)
             if learner is not None:
                 event = learner.teach(event)
+            # What a model has learned from is JSON; reading it twice would cost a tenth of it all.
+            taught = learner is not None and event.lesson is not None
+            if not (taught and is_one_line(decision.features)):
+                event = loggable(event)
             self._count(event)
             lines.append(event.line())
         self.events += len(lines)

@@ -73,11 +73,11 @@ def tree_of(features: bytes) -> FeatureTree:
 def _is_tree(tree: object) -> TypeGuard[FeatureTree]:
     if not isinstance(tree, dict) or not isinstance(tree.get("_multi"), list):
         return False
-    return all(isinstance(action, dict) for action in tree["_multi"])
+    return set(map(type, tree["_multi"])) == {dict}
 
 
 def loggable(event: JoinedEvent) -> JoinedEvent:
-    """The event with features that a line can hold: one line of JSON.
+    """The event with features that a line can hold: JSON, on one line.
 
     Whoever can write to the event log could break the joined log with anything else. What is no
     JSON at all is left out, and the event withheld.
@@ -87,7 +87,13 @@ def loggable(event: JoinedEvent) -> JoinedEvent:
         tree = orjson.loads(features)
     except orjson.JSONDecodeError:
         decision = replace(event.decision, features=_NO_FEATURES)
-        return replace(event, decision=decision, withheld=event.lesson is not None)
-    if b"\n" not in features and b"\r" not in features:
+        withheld = event.withheld or event.lesson is not None
+        return replace(event, decision=decision, withheld=withheld)
+    if is_one_line(features):
         return event
     return replace(event, decision=replace(event.decision, features=orjson.dumps(tree)))
+
+
+def is_one_line(features: bytes) -> bool:
+    """Whether a line end is nowhere in it."""
+    return b"\n" not in features and b"\r" not in features

@@ -120,7 +120,8 @@ class _Run:
 
         backlog = reached.end > reached.position or self._lineage.behind
         moved = reached.position - self._manifest.position >= micros(self._limits.quiet_seconds)
-        if not (intake.events or self._lineage.moved or backlog or moved):
+        backlog_changed = backlog or self._manifest.backlog
+        if not (intake.events or self._lineage.moved or backlog_changed or moved):
             return RunReport(Outcome.IDLE, position)
         manifest = await self._conclude(state, reached, backlog)
         committed = await commit(self._storage.manifest, self._read, manifest)

@@ -16,7 +16,7 @@ from loop.features import Action, compose, vw_lines
 from loop.joined import JoinedEvent
 from loop.manifest import Manifest
 from loop.model import Model
-from loop.settings import LoopSettings
+from loop.settings import LoopSettings, Policy
 from storage.factory import LoopStorage
 from trainer.limits import Limits
 from trainer.reading import joined_events
@@ -87,21 +87,21 @@ def stream(count: int, every: float = 1.0, start: float = 0.0) -> list[Event]:
 
 @dataclass
 class Scene:
-    """One loop, its storage and the time in it."""
+    """One loop, its storage and the time in it, which goes on by ``tick`` at every look at it."""
 
     storage: LoopStorage
     now: Micros = START
+    tick: int = 0
     limits: Limits = LIMITS
     reports: list[RunReport] = field(default_factory=list)
 
     def clock(self) -> Micros:
+        self.now = Micros(self.now + self.tick)
         return self.now
 
     async def configure(
         self, arguments: str | None = ARGUMENTS, version: int = 0, **changes: object
     ) -> LoopSettings:
-        from loop.settings import Policy
-
         settings = LoopSettings(
             configuration=replace(CONFIGURATION, **changes),  # type: ignore[arg-type]
             policy=None if arguments is None else Policy(name="p", arguments=arguments),
@@ -148,14 +148,17 @@ class Scene:
         return blob.data
 
 
+def lines_of(event: JoinedEvent) -> list[str]:
+    return vw_lines(orjson.loads(event.decision.features))
+
+
 def taught(arguments: str, events: Iterable[JoinedEvent]) -> bytes:
     """The model that learns events from scratch, in one go."""
     with Model(arguments) as model:
         for event in events:
             lesson = event.lesson
             if lesson is not None:
-                lines = vw_lines(orjson.loads(event.decision.features))
-                model.learn(lines, lesson.action, lesson.cost, lesson.probability)
+                model.learn(lines_of(event), lesson.action, lesson.cost, lesson.probability)
         return model.save()
 
 
