@@ -7,12 +7,14 @@ import os
 
 import azure.functions as func
 
+from api.log_lines import log_to_platform
 from api.options import read_options
 from api.registration import register
 from api.service import Service
 from api.training import train_every_loop
 from storage.options import storage_options
 
+log_to_platform()
 options = read_options(os.environ)
 storage = storage_options(os.environ, options.event_log_shards)
 service = Service(options, storage)

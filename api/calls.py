@@ -29,13 +29,15 @@ class Call:
         generation: The one that the client speaks.
         arrived: When the request came in.
         parameters: The parameters of the path, decoded.
-        body: Not larger than the deployment allows; empty where there is none.
+        query: The parameters behind the path, decoded.
+        body: Not larger than the operation allows; empty where there is none.
     """
 
     loop: Loop
     generation: Generation
     arrived: Micros
     parameters: Mapping[str, str]
+    query: Mapping[str, str]
     body: bytes
 
 

@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 import time
-from collections.abc import AsyncIterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 
+from api.admission import Admission
 from api.options import Options
 from loop.events import Micros
+from loop.register import Register
+from management.model_transfer import Signers
 from rank.recording import Recorder, RecordingOptions
 from rank.serving import Serving
+from reward.batches import Batches
 from reward.observe import Observer
-from storage.factory import LoopStorage, open_storage
+from storage.factory import LoopStorage, Storage, open_storage
 from storage.options import StorageOptions
 from storage.punctual_sink import PunctualSink
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,35 +38,88 @@ class Loop:
     serving: Serving
     recorder: Recorder
     observer: Observer
+    batches: Batches
     longest_wait: timedelta
+    signers: Signers
+
+    async def close(self) -> None:
+        """Give decisions that wait to be logged their time, then let go of everything."""
+        await self.recorder.close()
+        await self.serving.close()
 
 
-@asynccontextmanager
-async def open_deployment(
-    options: Options, storage: StorageOptions
-) -> AsyncIterator[Mapping[str, Loop]]:
-    """Every loop of the deployment by its name; they live on this event loop.
+class Deployment:
+    """The loops that this process serves, each from its first request on.
 
-    On the way out decisions that wait to be logged are given their time, then all is closed.
+    Attributes:
+        admission: Says which loop a request may call.
     """
-    async with AsyncExitStack() as stack:
+
+    def __init__(self, options: Options, storage: Storage) -> None:
+        self._options = options
+        self._storage = storage
+        self._loops: dict[str, Loop] = {}
+        self._closing: set[asyncio.Task[None]] = set()
+        self.admission = Admission(
+            options.default_keys, storage.register, options.loops_refresh, self._follow
+        )
+
+    def loop(self, name: str) -> Loop:
+        """The loop of that name, whose parts live on this event loop."""
+        if name not in self._loops:
+            self._loops[name] = self._opened(name)
+        return self._loops[name]
+
+    async def close(self) -> None:
+        """Close all loops."""
+        await self.admission.close()
+        for name in list(self._loops):
+            self._close(name)
+        await asyncio.gather(*self._closing, return_exceptions=True)
+
+    def _opened(self, name: str) -> Loop:
+        options = self._options
         recording = RecordingOptions(
             budget=options.rank_log_budget,
             deadline=options.logging_deadline,
             strict=options.strict_logging,
         )
-        opened = await stack.enter_async_context(open_storage(storage))
-        loops = {}
-        for keys in options.loops:
-            kept = opened.loop(keys.name)
-            serving = Serving(kept, options.model_refresh, options.rank_refresh_budget)
-            stack.push_async_callback(serving.close)
-            log = PunctualSink(kept.log, now, options.logging_deadline)
-            recorder = Recorder(log, now, recording)
-            stack.push_async_callback(recorder.close)
-            observer = Observer(log, options.reward_time_limit)
-            loops[keys.name] = Loop(kept, serving, recorder, observer, options.max_reward_wait)
-        yield loops
+        kept = self._storage.loop(name)
+        log = PunctualSink(kept.log, now, options.logging_deadline)
+        return Loop(
+            storage=kept,
+            serving=Serving(kept, options.model_refresh, options.rank_refresh_budget),
+            recorder=Recorder(log, now, recording),
+            observer=Observer(log, options.reward_time_limit),
+            batches=Batches(log, options.batch_time_limit),
+            longest_wait=options.max_reward_wait,
+            signers=Signers(options.model_signing_key, options.trusted_model_signers),
+        )
+
+    def _follow(self, register: Register) -> None:
+        for name in self._loops.keys() - set(register.names):
+            self._close(name)
+
+    def _close(self, name: str) -> None:
+        closing = asyncio.create_task(self._loops.pop(name).close())
+        self._closing.add(closing)
+        closing.add_done_callback(self._closed)
+
+    def _closed(self, task: asyncio.Task[None]) -> None:
+        self._closing.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            logger.error("loop_not_closed", exc_info=error)
+
+
+@asynccontextmanager
+async def open_deployment(options: Options, storage: StorageOptions) -> AsyncIterator[Deployment]:
+    """The deployment of these settings; it lives on this event loop."""
+    async with open_storage(storage) as opened:
+        deployment = Deployment(options, opened)
+        try:
+            yield deployment
+        finally:
+            await deployment.close()
 
 
 def now() -> Micros:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from api import handlers
 from api.calls import Call, Reply
+from loop.signing import MAX_MODEL_BYTES
 
 Handler = Callable[[Call], Awaitable[Reply]]
 
@@ -23,6 +24,7 @@ class Operation:
         template: The path after the version; ``{…}`` stands for a parameter.
         status: Answered when ``handler`` returns.
         handler: What does it.
+        body_limit: The largest body in bytes; None stands for what the deployment allows.
     """
 
     name: str
@@ -30,12 +32,28 @@ class Operation:
     template: str
     status: int
     handler: Handler
+    body_limit: int | None = None
 
 
 OPERATIONS = (
     Operation("rank", "POST", "rank", 201, handlers.rank),
     Operation("reward", "POST", "events/{eventId}/reward", 204, handlers.reward),
     Operation("activate", "POST", "events/{eventId}/activate", 204, handlers.activate),
+    Operation("multi_slot_rank", "POST", "multislot/rank", 201, handlers.multi_slot_rank),
+    Operation(
+        "multi_slot_reward",
+        "POST",
+        "multislot/events/{eventId}/reward",
+        204,
+        handlers.multi_slot_reward,
+    ),
+    Operation(
+        "multi_slot_activate",
+        "POST",
+        "multislot/events/{eventId}/activate",
+        204,
+        handlers.multi_slot_activate,
+    ),
     Operation("status", "GET", "status", 200, handlers.status),
     Operation(
         "get_configuration", "GET", "configurations/service", 200, handlers.get_configuration
@@ -47,10 +65,39 @@ OPERATIONS = (
     Operation("put_policy", "PUT", "configurations/policy", 200, handlers.put_policy),
     Operation("reset_policy", "DELETE", "configurations/policy", 200, handlers.reset_policy),
     Operation("get_model", "GET", "model", 200, handlers.get_model),
+    Operation("put_model", "PUT", "model", 204, handlers.put_model, MAX_MODEL_BYTES),
     Operation("reset_model", "DELETE", "model", 204, handlers.reset_model),
     Operation(
         "get_model_properties", "GET", "model/properties", 200, handlers.get_model_properties
     ),
+    Operation("list_staged_models", "GET", "staged-model", 200, handlers.list_staged_models),
+    Operation("get_staged_model", "GET", "staged-model/{modelId}", 200, handlers.get_staged_model),
+    Operation(
+        "describe_staged_model",
+        "PUT",
+        "staged-model/{modelId}",
+        200,
+        handlers.describe_staged_model,
+    ),
+    Operation(
+        "delete_staged_model",
+        "DELETE",
+        "staged-model/{modelId}",
+        204,
+        handlers.delete_staged_model,
+    ),
+    Operation(
+        "publish_staged_model",
+        "PUT",
+        "staged-model/{modelId}/publish",
+        204,
+        handlers.publish_staged_model,
+    ),
     Operation("get_log_properties", "GET", "logs/properties", 200, handlers.get_log_properties),
     Operation("delete_logs", "DELETE", "logs", 204, handlers.delete_logs),
+    Operation("log_interactions", "POST", "logs/interactions", 204, handlers.log_interactions),
+    Operation("log_observations", "POST", "logs/observations", 204, handlers.log_observations),
+    Operation(
+        "get_learning_metrics", "GET", "metrics/learning", 200, handlers.get_learning_metrics
+    ),
 )

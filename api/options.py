@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TypeVar
 
 from loop.configuration import LONGEST_WAIT
 from loop.iso import parse_duration
+from loop.signing import SigningKey, SigningKeyError
 
 T = TypeVar("T")
 
-DEFAULT_LOOP = "default"
-
-_LOOP_NAME = re.compile(r"[a-z][a-z0-9]{2,23}")
+KEY_SETTINGS = ("PERSONALIZER_KEY1", "PERSONALIZER_KEY2")
+"""The settings that hold the keys of the loop ``default``."""
 
 
 class SettingError(Exception):
@@ -23,19 +23,14 @@ class SettingError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class LoopKeys:
-    """A loop's name and the keys that open it, at most two, so that one can be rotated."""
-
-    name: str
-    keys: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
 class Options:
     """Every setting of the service but those of its storage; durations in seconds.
 
     Attributes:
-        loops: PERSONALIZER_LOOPS, and each one's keys.
+        default_keys: PERSONALIZER_KEY1 and PERSONALIZER_KEY2, as far as they are set: the keys of
+            the loop ``default``.
+        loops_refresh: LOOPS_REFRESH_SECONDS: how often a busy process looks for new loops and
+            rotated keys; an idle one after twice that at the latest.
         cors_origins: CORS_ORIGINS: the web pages' origins that may call; ``*`` is any.
         rank_log_budget: RANK_LOG_BUDGET_MS: how long a rank waits for its decision to be logged.
         rank_refresh_budget: RANK_REFRESH_BUDGET_MS: how long the first rank of a new or long idle
@@ -49,9 +44,14 @@ class Options:
         event_log_shards: EVENT_LOG_SHARDS: may grow, must never shrink.
         max_reward_wait: MAX_REWARD_WAIT_TIME: the longest rewardWaitTime that a loop may have.
         max_body_bytes: MAX_BODY_BYTES: the largest body that a request may have.
+        model_signing_key: MODEL_SIGNING_KEY: a private RSA key and its certificate in PEM, to sign
+            exported models with; unset, each loop makes a key and keeps it in its storage.
+        trusted_model_signers: TRUSTED_MODEL_SIGNERS: the SHA-256 fingerprints of certificates whose
+            models may be imported, beside the loop's own.
     """
 
-    loops: tuple[LoopKeys, ...] = (LoopKeys(DEFAULT_LOOP, ()),)
+    default_keys: tuple[str, ...] = field(default=(), repr=False)
+    loops_refresh: float = 15.0
     cors_origins: frozenset[str] = frozenset()
     rank_log_budget: float = 0.25
     rank_refresh_budget: float = 1.0
@@ -63,6 +63,8 @@ class Options:
     event_log_shards: int = 4
     max_reward_wait: timedelta = LONGEST_WAIT
     max_body_bytes: int = 1_048_576
+    model_signing_key: SigningKey | None = None
+    trusted_model_signers: frozenset[str] = frozenset()
 
     @property
     def logging_deadline(self) -> float:
@@ -76,6 +78,11 @@ class Options:
     def reward_time_limit(self) -> float:
         """Seconds that a reward or an activation waits for storage."""
         return min(5.0, self.logging_deadline)
+
+    @property
+    def batch_time_limit(self) -> float:
+        """Seconds that a batch of events waits for storage; its clients give up after 30."""
+        return min(20.0, self.logging_deadline)
 
 
 def read_options(environment: Mapping[str, str]) -> Options:
@@ -112,7 +119,8 @@ def read_options(environment: Mapping[str, str]) -> Options:
 
     standard = Options()
     options = Options(
-        loops=_loops(environment),
+        default_keys=default_keys(environment),
+        loops_refresh=number("LOOPS_REFRESH_SECONDS", standard.loops_refresh, 0.05, 20),
         cors_origins=setting(
             "CORS_ORIGINS", _origins, frozenset(), "'*' or origins such as https://example.com"
         ),
@@ -137,6 +145,15 @@ def read_options(environment: Mapping[str, str]) -> Options:
             "an ISO 8601 duration such as P2D, of at least 5 s",
         ),
         max_body_bytes=whole("MAX_BODY_BYTES", standard.max_body_bytes, 1_024, 100_000_000),
+        model_signing_key=setting(
+            "MODEL_SIGNING_KEY", _signing_key, None, "a private RSA key and certificate in PEM"
+        ),
+        trusted_model_signers=setting(
+            "TRUSTED_MODEL_SIGNERS",
+            _fingerprints,
+            frozenset(),
+            "SHA-256 fingerprints of certificates, in hex, with commas between",
+        ),
     )
     if options.rank_log_budget > options.logging_deadline:
         raise SettingError(
@@ -145,36 +162,13 @@ def read_options(environment: Mapping[str, str]) -> Options:
     return options
 
 
-def key_settings(loop: str) -> tuple[str, str]:
-    """The names of the two settings that hold a loop's keys.
+def default_keys(environment: Mapping[str, str]) -> tuple[str, ...]:
+    """The keys of the loop ``default`` that are settings; none where it has them elsewhere.
 
-    >>> key_settings("default")
-    ('PERSONALIZER_KEY1', 'PERSONALIZER_KEY2')
-    >>> key_settings("shop")
-    ('PERSONALIZER_SHOP_KEY1', 'PERSONALIZER_SHOP_KEY2')
+    >>> default_keys({"PERSONALIZER_KEY1": "", "PERSONALIZER_KEY2": "b"})
+    ('b',)
     """
-    prefix = "PERSONALIZER" if loop == DEFAULT_LOOP else f"PERSONALIZER_{loop.upper()}"
-    return f"{prefix}_KEY1", f"{prefix}_KEY2"
-
-
-def _loops(environment: Mapping[str, str]) -> tuple[LoopKeys, ...]:
-    text = environment.get("PERSONALIZER_LOOPS", "").strip() or DEFAULT_LOOP
-    names = [name.strip() for name in text.split(",") if name.strip()]
-    if len(set(names)) != len(names) or not all(_LOOP_NAME.fullmatch(name) for name in names):
-        raise SettingError(
-            "PERSONALIZER_LOOPS must be different names with commas between, each of 3 to 24 "
-            "small letters and digits, a letter first."
-        )
-    owners: dict[str, str] = {}
-    loops = []
-    for name in names:
-        settings = key_settings(name)
-        keys = tuple(key for s in settings if (key := environment.get(s, "").strip()))
-        for key in keys:
-            if owners.setdefault(key, name) != name:
-                raise SettingError(f"{settings[0]} or {settings[1]} is also a key of another loop.")
-        loops.append(LoopKeys(name, keys))
-    return tuple(loops)
+    return tuple(key for name in KEY_SETTINGS if (key := environment.get(name, "").strip()))
 
 
 def _within(value: float, low: float, high: float) -> float:
@@ -195,6 +189,21 @@ def _origins(text: str) -> frozenset[str]:
     if not all(o == "*" or re.fullmatch(r"https?://[^/\s*]+", o) for o in origins):
         raise ValueError(text)
     return origins
+
+
+def _signing_key(text: str) -> SigningKey | None:
+    try:
+        # Settings are often kept in one line.
+        return SigningKey(text.replace("\\n", "\n").encode())
+    except SigningKeyError as error:
+        raise ValueError(text) from error
+
+
+def _fingerprints(text: str) -> frozenset[str]:
+    found = frozenset(part.strip().replace(":", "").lower() for part in text.split(","))
+    if not all(re.fullmatch(r"[0-9a-f]{64}", fingerprint) for fingerprint in found):
+        raise ValueError(text)
+    return found
 
 
 def _schedule(text: str) -> str:

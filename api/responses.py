@@ -10,6 +10,7 @@ from api.keys import KEY_HEADER
 from loop.errors import (
     InternalServerError,
     InvalidInput,
+    OperationConflict,
     OperationNotAllowed,
     PayloadSizeExceeded,
     PersonalizerError,
@@ -30,6 +31,7 @@ _STATUS: dict[type[PersonalizerError], int] = {
     Unauthorized: 401,
     ResourceNotFound: 404,
     OperationNotAllowed: 405,
+    OperationConflict: 409,
     PayloadSizeExceeded: 413,
     InternalServerError: 500,
     StorageUnavailable: 503,

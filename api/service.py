@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import uuid
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 
 from azure.functions import HttpRequest, HttpResponse
@@ -13,8 +13,8 @@ from azure.functions import HttpRequest, HttpResponse
 from api import routing
 from api.calls import Call, Reply
 from api.cors import Cors
-from api.deployment import Loop, now, open_deployment
-from api.keys import KEY_HEADER, Keyring
+from api.deployment import Deployment, now, open_deployment
+from api.keys import KEY_HEADER
 from api.operations import Operation
 from api.options import Options
 from api.responses import REQUEST_ID_HEADER, failure, status_of, success
@@ -35,11 +35,10 @@ class Service:
     def __init__(self, options: Options, storage: StorageOptions) -> None:
         self._options = options
         self._storage = storage
-        self._keyring = Keyring(options.loops)
         self._cors = Cors(options.cors_origins)
         self._closing = AsyncExitStack()
         self._opening = asyncio.Lock()
-        self._loops: Mapping[str, Loop] = {}
+        self._deployment: Deployment | None = None
 
     def function(self, operation: Operation) -> HttpFunction:
         """The function that answers where the platform's router has found the operation."""
@@ -74,7 +73,7 @@ class Service:
 
     async def close(self) -> None:
         """Give back what the first request opened."""
-        self._loops = {}
+        self._deployment = None
         await self._closing.aclose()
 
     async def _guarded(self, function: str, req: HttpRequest, serve: Serve) -> HttpResponse:
@@ -113,19 +112,19 @@ class Service:
         arrived: Micros,
         headers: dict[str, str],
     ) -> HttpResponse:
-        name = self._keyring.open(req.headers.get(KEY_HEADER), address.loop)
+        deployment = self._deployment or await self._open()
+        name = await deployment.admission.admit(req.headers.get(KEY_HEADER), address.loop)
         body = req.get_body()
-        if len(body) > self._options.max_body_bytes:
-            raise PayloadSizeExceeded(
-                f"The body has {len(body)} bytes, more than {self._options.max_body_bytes}."
-            )
-        loop = self._loops.get(name) or await self._open(name)
-        call = Call(loop, address.generation, arrived, address.parameters, body)
+        limit = operation.body_limit or self._options.max_body_bytes
+        if len(body) > limit:
+            raise PayloadSizeExceeded(f"The body has {len(body)} bytes, more than {limit}.")
+        loop = deployment.loop(name)
+        call = Call(loop, address.generation, arrived, address.parameters, req.params, body)
         return success(await operation.handler(call), operation.status, headers)
 
-    async def _open(self, name: str) -> Loop:
+    async def _open(self) -> Deployment:
         async with self._opening:
-            if not self._loops:
-                deployment = open_deployment(self._options, self._storage)
-                self._loops = await self._closing.enter_async_context(deployment)
-        return self._loops[name]
+            if self._deployment is None:
+                opened = open_deployment(self._options, self._storage)
+                self._deployment = await self._closing.enter_async_context(opened)
+        return self._deployment

@@ -23,8 +23,8 @@ async def train_every_loop(options: Options, storage: StorageOptions) -> None:
             as failed.
     """
     limits = Limits(seconds=options.trainer_time_limit, grace_seconds=options.trainer_grace)
-    names = [loop.name for loop in options.loops]
     async with open_storage(storage) as opened:
+        names = (await opened.register.read()).value.names
         runs = [train(opened.loop(name), now, limits) for name in names]
         results = await asyncio.gather(*runs, return_exceptions=True)
     failures = []

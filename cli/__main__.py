@@ -1,4 +1,4 @@
-"""`python -m cli`: what people do with a running service from the command line."""
+"""`python -m cli`: what people do with a service from the command line."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import sys
 from argparse import ArgumentParser
 from collections.abc import Sequence
 
-from cli import simulate
+from cli import keys, loops, simulate
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -20,6 +20,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     simulate.add_arguments(command)
     command.set_defaults(run=simulate.run)
+    command = commands.add_parser(
+        "loops", help="make, list and remove learning loops", description=loops.__doc__
+    )
+    loops.add_arguments(command)
+    command = commands.add_parser(
+        "keys", help="show and rotate the keys of a loop", description=keys.__doc__
+    )
+    keys.add_arguments(command)
     options = parser.parse_args(arguments)
     code: int = options.run(options)
     return code

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from cli.service import CallFailed, KeyRefused, Service
-from cli.world import Visit, World
+from cli.world import PageVisit, Visit, World
 
 
 class GaveUp(Exception):
@@ -21,7 +21,8 @@ class Played:
 
     Attributes:
         number: Its place in the simulation, from 0.
-        reward: What the action that was answered has earned.
+        action: What was answered; for a page, what was answered for each slot.
+        reward: What that has earned, all slots together.
         rewarded: Whether the service has acknowledged that reward.
         random_rate: Expected reward of an even choice on this visit.
         best_rate: Expected reward of the best choice on this visit.
@@ -123,23 +124,23 @@ class _Stage:
         self._pace = Pace(plan.rate)
         self._failed_in_a_row = 0
 
-    async def perform(self, visits: Iterator[tuple[int, Visit]]) -> None:
+    async def perform(self, visits: Iterator[tuple[int, Visit | PageVisit]]) -> None:
         for number, visit in visits:
             await asyncio.sleep(self._pace.turn(asyncio.get_running_loop().time()))
             await self._event(number, visit)
 
-    async def _event(self, number: int, visit: Visit) -> None:
+    async def _event(self, number: int, visit: Visit | PageVisit) -> None:
         event_id = f"{self._plan.run}-{number:06d}"
         try:
-            action = await self._service.rank(event_id, visit)
+            chosen = await self._choose(event_id, visit)
         except CallFailed as failure:
             self._journal.unanswered()
             self._count(failure, "rank")
             return
-        reward = visit.reward(action)
+        earned = _earned(visit, chosen)
         rewarded = False
         try:
-            await self._service.reward(event_id, reward)
+            await self._report(event_id, visit, earned)
             rewarded = True
             self._failed_in_a_row = 0
         except CallFailed as failure:
@@ -150,13 +151,26 @@ class _Stage:
                 Played(
                     number,
                     event_id,
-                    action,
-                    reward,
+                    ", ".join(chosen),
+                    sum(earned),
                     rewarded,
                     visit.random_rate,
                     visit.best_rate,
                 )
             )
+
+    async def _choose(self, event_id: str, visit: Visit | PageVisit) -> tuple[str, ...]:
+        if isinstance(visit, PageVisit):
+            return await self._service.rank_page(event_id, visit)
+        return (await self._service.rank(event_id, visit),)
+
+    async def _report(
+        self, event_id: str, visit: Visit | PageVisit, earned: tuple[float, ...]
+    ) -> None:
+        if isinstance(visit, PageVisit):
+            await self._service.reward_page(event_id, visit, earned)
+        else:
+            await self._service.reward(event_id, earned[0])
 
     def _count(self, failure: CallFailed, call: str) -> None:
         self._journal.failures[f"{call}: {failure.kind}"] += 1
@@ -165,3 +179,7 @@ class _Stage:
         self._failed_in_a_row += 1
         if self._failed_in_a_row >= self._plan.give_up:
             raise GaveUp(f"{self._failed_in_a_row} events in a row failed; the last: {failure}")
+
+
+def _earned(visit: Visit | PageVisit, chosen: tuple[str, ...]) -> tuple[float, ...]:
+    return visit.earned(chosen) if isinstance(visit, PageVisit) else (visit.reward(chosen[0]),)

@@ -13,7 +13,7 @@ import httpx
 from pydantic import BaseModel, Field, JsonValue, TypeAdapter, ValidationError
 
 from cli.access import Access
-from cli.world import Visit
+from cli.world import PageVisit, Visit
 
 TIMEOUT = 10.0  # seconds for one attempt
 _JSON_OBJECT = TypeAdapter(dict[str, JsonValue])
@@ -67,6 +67,15 @@ class LoopSetup:
 
 class _RankAnswer(BaseModel):
     reward_action_id: str = Field(alias="rewardActionId")
+
+
+class _ChosenSlot(BaseModel):
+    id: str
+    reward_action_id: str = Field(alias="rewardActionId")
+
+
+class _PageAnswer(BaseModel):
+    slots: list[_ChosenSlot]
 
 
 class _Configuration(BaseModel):
@@ -147,6 +156,49 @@ class Service:
         path = f"/events/{event_id}/reward"
         await self._call("POST", path, {"value": value}, self._patience.attempts)
 
+    async def rank_page(self, event_id: str, visit: PageVisit) -> tuple[str, ...]:
+        """The ids of the actions that the service chose, in the order of the slots.
+
+        Raises:
+            CallFailed: There was no answer, or none that can be used.
+        """
+        body: dict[str, JsonValue] = {
+            "eventId": event_id,
+            "contextFeatures": list(visit.context),
+            "actions": [
+                {"id": action.id, "features": list(action.features)} for action in visit.actions
+            ],
+            "slots": [
+                {"id": slot.id, "features": list(slot.features), "baselineAction": slot.baseline}
+                for slot in visit.slots
+            ],
+        }
+        answer = await self._call("POST", "/multislot/rank", body, self._patience.attempts)
+        try:
+            slots = _PageAnswer.model_validate_json(answer).slots
+        except ValidationError:
+            slots = []
+        chosen = tuple([slot.reward_action_id for slot in slots])
+        known = {action.id for action in visit.actions}
+        if [slot.id for slot in slots] != [slot.id for slot in visit.slots] or (
+            len(known.intersection(chosen)) != len(slots)
+        ):
+            raise CallFailed("unreadable answer", "the answer names no action for each slot")
+        return chosen
+
+    async def reward_page(self, event_id: str, visit: PageVisit, earned: tuple[float, ...]) -> None:
+        """Report what the chosen action of each slot has earned.
+
+        Raises:
+            CallFailed: The service has not acknowledged it.
+        """
+        rewards: list[JsonValue] = [
+            {"slotId": slot.id, "value": value}
+            for slot, value in zip(visit.slots, earned, strict=True)
+        ]
+        path = f"/multislot/events/{event_id}/reward"
+        await self._call("POST", path, {"reward": rewards}, self._patience.attempts)
+
     async def read_setup(self) -> LoopSetup:
         """Ask for the configuration, once: what fails here would fail for long.
 
@@ -155,8 +207,12 @@ class Service:
         """
         return _setup(await self._call("GET", "/configurations/service"))
 
-    async def change_times(self, wait: str | None, update: str | None) -> LoopSetup:
-        """Set the reward wait time and the model's export frequency; None leaves one as it is.
+    async def configure(
+        self, wait: str | None, update: str | None, exploration: float | None
+    ) -> LoopSetup:
+        """Set the reward wait time, the model's export frequency and the share of exploration.
+
+        None leaves one as it is.
 
         Raises:
             CallFailed: The service refused them.
@@ -167,6 +223,8 @@ class Service:
             configuration["rewardWaitTime"] = wait
         if update is not None:
             configuration["modelExportFrequency"] = update
+        if exploration is not None:
+            configuration["explorationPercentage"] = exploration
         return _setup(await self._call("PUT", "/configurations/service", configuration))
 
     async def change_policy(self, name: str, arguments: str) -> None:

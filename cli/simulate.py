@@ -47,6 +47,7 @@ class Options:
     wait: str | None
     update: str | None
     policy: str | None
+    exploration: float | None
     output: Path
     json: Path | None
     record: Path | None
@@ -85,6 +86,9 @@ def add_arguments(parser: ArgumentParser) -> None:
     setup.add_argument("--wait", metavar="PT15S", help="how long rewards are waited for")
     setup.add_argument("--update", metavar="PT15S", help="how often a new model is made")
     setup.add_argument("--policy", metavar="ARGS", help="learning settings (VW arguments)")
+    setup.add_argument(
+        "--exploration", type=float, metavar="SHARE", help="of choices made at random, 0 to 1"
+    )
     results = parser.add_argument_group("results")
     results.add_argument(
         "--output", type=Path, metavar="FILE.png", help="default: simulate-WORLD.png"
@@ -143,6 +147,7 @@ def _options(arguments: Namespace) -> Options:
         wait=arguments.wait,
         update=arguments.update,
         policy=arguments.policy,
+        exploration=arguments.exploration,
         output=arguments.output or Path(f"simulate-{arguments.world}.png"),
         json=arguments.json,
         record=arguments.record,
@@ -155,8 +160,9 @@ async def _prepare(options: Options) -> LoopSetup:
     async with Service(options.access, connections=1, patience=options.patience) as service:
         if options.policy is not None:
             await service.change_policy("simulate", options.policy)
-        if options.wait is not None or options.update is not None:
-            return await service.change_times(options.wait, options.update)
+        changes = (options.wait, options.update, options.exploration)
+        if any(change is not None for change in changes):
+            return await service.configure(*changes)
         return await service.read_setup()
 
 

@@ -14,9 +14,9 @@ from types import FrameType
 
 import uvicorn
 
-from api.options import LoopKeys, SettingError
+from api.options import SettingError
 from local import settings
-from local.azurite import ROOT, Azurite
+from local.azurite import DIRECTORY, ROOT, Azurite
 from local.failures import CannotRun
 from local.functions import read_functions
 from local.host import BODY_LIMIT_BYTES, Host
@@ -75,7 +75,7 @@ def _run() -> None:
     log_to_terminal()
     settings.complete(os.environ, ROOT, _STATE / "keys.json")
     port = settings.whole_number(os.environ, "PORT", 7071, 65535)
-    directory = Path(os.environ.get("AZURITE_DIR") or _STATE / "azurite")
+    directory = Path(os.environ.get("AZURITE_DIR") or DIRECTORY)
     with _listener(port) as listener, _storage(directory) as azurite:
         if azurite is not None:
             os.environ[CONNECTION] = azurite.connection_string
@@ -98,7 +98,7 @@ def _serve(listener: socket.socket, azurite: Azurite | None) -> None:
         closing=function_app.service.close,
     )
     endpoint = f"http://127.0.0.1:{listener.getsockname()[1]}"
-    greeting = _greeting(endpoint, function_app.options.loops)
+    greeting = _greeting(endpoint, function_app.options.default_keys)
     server = _Server(host, lambda: print(greeting, flush=True))
     if azurite is not None:
         azurite.watch(server.abandon)
@@ -135,12 +135,9 @@ def _storage(directory: Path) -> AbstractContextManager[Azurite | None]:
     return Azurite(directory)
 
 
-def _greeting(endpoint: str, loops: Sequence[LoopKeys]) -> str:
+def _greeting(endpoint: str, keys: Sequence[str]) -> str:
     lines = ["", "Open Personalizer is running. Ctrl-C stops it.", "", f"  endpoint  {endpoint}"]
-    for loop in loops:
-        name = "" if len(loops) == 1 else f" of {loop.name}"
-        lines += [f"  key {n}{name}  {key}" for n, key in enumerate(loop.keys, start=1)]
-    keys = [key for loop in loops for key in loop.keys]
+    lines += [f"  key {n}  {key}" for n, key in enumerate(keys, start=1)]
     if keys:
         header = shlex.quote(f"Ocp-Apim-Subscription-Key: {keys[0]}")
         lines += [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import os
 import re
 import shutil
 import subprocess
@@ -17,6 +18,12 @@ from typing import IO
 from local.failures import CannotRun
 
 ROOT = Path(__file__).resolve().parent.parent
+DIRECTORY = ROOT / ".local" / "azurite"
+"""Where ``make run`` keeps its data, unless ``AZURITE_DIR`` names another directory."""
+
+CONNECTION_FILE = "connection-string"
+"""In the directory of an Azurite while it runs: how the owner's tools find its ports."""
+
 OLDEST_NODE = 18
 START_SECONDS = 60.0
 STOP_SECONDS = 30.0
@@ -96,6 +103,7 @@ class Azurite:
                 )
             threading.Thread(target=self._read, name="azurite", daemon=True).start()
             self._wait_until_listening(time.monotonic() + START_SECONDS)
+            self._leave_word()
             undo.pop_all()
         return self
 
@@ -109,6 +117,7 @@ class Azurite:
         process = self._process
         if process is None:
             return
+        (self._directory / CONNECTION_FILE).unlink(missing_ok=True)
         process.terminate()
         try:
             process.wait(STOP_SECONDS)
@@ -137,6 +146,14 @@ class Azurite:
             self._progress.wait_for(lambda: self._ended, timeout=1.0)
             said = f": {self._last_line}" if self._last_line else ""
         return CannotRun(f"Azurite has stopped (exit code {self._process.poll()}){said}")
+
+    def _leave_word(self) -> None:
+        file = self._directory / CONNECTION_FILE
+        # What another one has left that was killed may be anybody's to read.
+        file.unlink(missing_ok=True)
+        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w") as stream:
+            stream.write(self.connection_string)
 
     def _read(self) -> None:
         assert self._process is not None

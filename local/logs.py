@@ -4,21 +4,7 @@ from __future__ import annotations
 
 import logging
 
-_STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "color_message"}
-
-
-class EventFormatter(logging.Formatter):
-    """Appends the fields of an event, which logging keeps as attributes of the record.
-
-    >>> record = logging.makeLogRecord({"msg": "model_published", "levelname": "INFO", "events": 3})
-    >>> EventFormatter("%(levelname)s %(message)s").format(record)
-    'INFO model_published events=3'
-    """
-
-    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802  (logging's own name)
-        """The line without a traceback."""
-        fields = (f" {k}={v}" for k, v in vars(record).items() if k not in _STANDARD)
-        return super().formatMessage(record) + "".join(fields)
+from api.log_lines import EventFormatter
 
 
 def log_to_terminal() -> None:

@@ -3,6 +3,7 @@
     PersonalizerError
     ├── InvalidInput                       the caller can mend it
     │   ├── BadRequest
+    │   ├── InvalidRequest
     │   ├── InvalidRankRequest
     │   ├── InvalidRewardRequest
     │   ├── InvalidEventIdToActivate
@@ -10,13 +11,26 @@
     │   │   ├── InvalidRewardWaitTime
     │   │   ├── InvalidLogRetentionDays
     │   │   ├── InvalidModelRetrainDays
-    │   │   └── InvalidLearningModeServiceConfiguration
+    │   │   ├── InvalidLearningModeServiceConfiguration
+    │   │   └── InvalidSasUri
+    │   ├── InvalidApiAccess               a single-slot call on a multi-slot loop
+    │   ├── InvalidMultiSlotApiAccess      and the other way round
+    │   ├── ProblemTypeIncompatibleWithAutoOptimization
     │   ├── InvalidPolicyContract
-    │   └── InvalidPolicyConfiguration
+    │   ├── InvalidPolicyConfiguration
+    │   ├── InvalidStartDateEndDate
+    │   ├── AggregationIntervalTooShort
+    │   ├── AggregationIntervalInvalid
+    │   ├── AggregationEventCountTooSmall
+    │   ├── AggregationEventCountInvalid
+    │   ├── InvalidModelMetadata
+    │   ├── InvalidModelImportFormat
+    │   └── InvalidModelImportSignature
     ├── PayloadSizeExceeded                more than one call may carry
     ├── Unauthorized                       no valid key
     ├── ResourceNotFound                   no such path, version or loop
     ├── OperationNotAllowed                the path is known, the method is not
+    ├── OperationConflict                  it can't be done as things stand
     ├── StorageUnavailable                 the event could not be kept; try again
     └── InternalServerError                a defect of the service
 
@@ -55,6 +69,10 @@ class BadRequest(InvalidInput):
     """Raised for bad input of an operation that has no code of its own."""
 
 
+class InvalidRequest(InvalidInput):
+    """Raised when a batch of events is malformed, or holds what this service can't read."""
+
+
 class InvalidRankRequest(InvalidInput):
     """Raised when a rank request breaks a rule of actions, ids or features."""
 
@@ -87,12 +105,60 @@ class InvalidLearningModeServiceConfiguration(InvalidServiceConfiguration):
     """Raised when the learning mode changes together with how rewards are made."""
 
 
+class InvalidSasUri(InvalidServiceConfiguration):
+    """Raised when the log can't be mirrored to where a SAS URI leads."""
+
+
+class InvalidApiAccess(InvalidInput):
+    """Raised when a multi-slot loop is called as if an event were a single choice."""
+
+
+class InvalidMultiSlotApiAccess(InvalidInput):
+    """Raised when a single-slot loop is called as if an event had slots."""
+
+
+class ProblemTypeIncompatibleWithAutoOptimization(InvalidInput):
+    """Raised when a loop would be multi-slot and optimise itself: only single-slot ones can."""
+
+
 class InvalidPolicyContract(InvalidInput):
     """Raised when a policy lacks a member, or one of them is too long or mistyped."""
 
 
 class InvalidPolicyConfiguration(InvalidInput):
     """Raised when learning settings hold an option that is not allowed, or that VW rejects."""
+
+
+class InvalidStartDateEndDate(InvalidInput):
+    """Raised when a range of time has a bound that is none, or ends before it starts."""
+
+
+class AggregationIntervalTooShort(InvalidInput):
+    """Raised when metrics are asked for by less than an hour."""
+
+
+class AggregationIntervalInvalid(InvalidInput):
+    """Raised when metrics are asked for by anything but whole hours."""
+
+
+class AggregationEventCountTooSmall(InvalidInput):
+    """Raised when metrics are asked for by fewer events than are counted together."""
+
+
+class AggregationEventCountInvalid(InvalidInput):
+    """Raised when metrics are asked for by events that are no multiple of what is counted."""
+
+
+class InvalidModelMetadata(InvalidInput):
+    """Raised when what is said of a staged model is mistyped or too long."""
+
+
+class InvalidModelImportFormat(InvalidInput):
+    """Raised when what is imported is no signed model, or none of the loop's kind."""
+
+
+class InvalidModelImportSignature(InvalidInput):
+    """Raised when an imported model's signer is not trusted, or did not sign it."""
 
 
 class PayloadSizeExceeded(PersonalizerError):
@@ -120,6 +186,12 @@ class OperationNotAllowed(PersonalizerError):
     def __init__(self, message: str, allowed: tuple[str, ...]) -> None:
         super().__init__(message)
         self.allowed = allowed
+
+
+class OperationConflict(PersonalizerError):
+    """Raised when an operation can't be done as things stand; the message says why."""
+
+    code = "OperationNotAllowed"
 
 
 class StorageUnavailable(PersonalizerError):

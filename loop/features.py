@@ -6,8 +6,13 @@ same here::
     shared |FromUrl timeofdayAfternoon temperature:21.5 |device osios
     |i constant:1 idLatte |j typehot originbrazil
 
+A multi-slot decision has a line for each slot behind those of the actions; what is plain in a
+slot's features stands in the namespace ``slot``::
+
+    |slot sizelarge positionleft
+
     string       one-hot: name and value joined
-    number       the name with that weight
+    number       the name with that weight; 0 is absent
     true         the bare name; false is absent
     null         as the string "null"
     object       a namespace named by its key alone, at any depth up to ``MAX_DEPTH``
@@ -44,6 +49,9 @@ MAX_FEATURES_IN_ALL = 100_000
 MAX_VALUE = 1e6
 """Largest absolute value of a number; beyond it single precision and learning both suffer."""
 
+TINY = 1e-30
+"""Numbers this close to 0 count as 0: VW reads some of those below 1e-37 as infinity."""
+
 
 class LoggedAction(TypedDict):
     """An action as the log keeps it: its id, the id as a feature, and what the request gave it."""
@@ -53,11 +61,32 @@ class LoggedAction(TypedDict):
     j: list[JsonObject]
 
 
-class FeatureTree(TypedDict):
-    """The ``c`` member of a log line: the context, and the actions that could be chosen."""
+class _LoggedSlotAlways(TypedDict):
+    _id: str
+    slot: list[JsonObject]
 
+
+class LoggedSlot(_LoggedSlotAlways, total=False):
+    """A slot as the log keeps it: its id, and what the request gave it.
+
+    ``_inc`` has the indices of the actions that it may be given, where those are not all.
+    """
+
+    _inc: list[int]
+
+
+class _SingleSlotTree(TypedDict):
     FromUrl: list[JsonObject]
     _multi: list[LoggedAction]
+
+
+class FeatureTree(_SingleSlotTree, total=False):
+    """The ``c`` member of a log line: the context, and the actions that could be chosen.
+
+    ``_slots`` are what they could be chosen for, where there are several choices.
+    """
+
+    _slots: list[LoggedSlot]
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +112,41 @@ def compose(context: Sequence[JsonObject], actions: Iterable[Action]) -> Feature
     }
 
 
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """One slot of a multi-slot request.
+
+    Attributes:
+        features: Its feature objects as they came.
+        included: Indices of the actions that it may be given; None stands for all.
+    """
+
+    id: str
+    features: list[JsonObject]
+    included: Sequence[int] | None = None
+
+
+def with_slots(tree: FeatureTree, slots: Iterable[Slot]) -> FeatureTree:
+    """The tree that a multi-slot decision is logged with.
+
+    >>> tree = compose([], [Action("Latte", []), Action("Mocha", [])])
+    >>> tree = with_slots(tree, [Slot("top", [{"size": "large"}], [1]), Slot("side", [])])
+    >>> tree["_slots"]
+    [{'_id': 'top', 'slot': [{'size': 'large'}], '_inc': [1]}, {'_id': 'side', 'slot': []}]
+    >>> vw_lines(tree)[-2:]
+    ['|slot sizelarge', '|']
+    """
+    logged: list[LoggedSlot] = []
+    for slot in slots:
+        entry: LoggedSlot = {"_id": slot.id, "slot": slot.features}
+        if slot.included is not None:
+            entry["_inc"] = list(slot.included)
+        logged.append(entry)
+    return {**tree, "_slots": logged}
+
+
 def vw_lines(tree: FeatureTree) -> list[str]:
-    """The shared line, then one line for each action, without labels.
+    """The shared line, then one line for each action and for each slot, without labels.
 
     >>> tree = compose([{"weather": "Sunny", "n": 0.5}], [Action("Latte", [{"hot": True}])])
     >>> vw_lines(tree)
@@ -94,8 +156,8 @@ def vw_lines(tree: FeatureTree) -> list[str]:
         InvalidRankRequest: A feature is none of what the table above names, is out of range, or
             lies too deep. The error's target is its place in the request the tree was made from,
             such as ``actions[2].features[0].tags[1]``.
-        PayloadSizeExceeded: There are more features than ``MAX_FEATURES`` for one action, or than
-            ``MAX_FEATURES_IN_ALL``.
+        PayloadSizeExceeded: There are more features than ``MAX_FEATURES`` for one action, in one
+            slot if there are any, or than ``MAX_FEATURES_IN_ALL``.
     """
     writer = _Writer(tree)
     if writer.is_ambiguous():
@@ -167,7 +229,34 @@ class _Writer:
                     f" {MAX_FEATURES_IN_ALL} features.",
                     "actions",
                 )
+        if "_slots" in tree:
+            self._write_slots(tree["_slots"], context, total)
         self._text = _END.join(self._lines)
+
+    def _write_slots(self, slots: list[LoggedSlot], context: int, of_actions: int) -> None:
+        """Add the lines of slots; each of them reads all of ``of_actions`` and its own with each.
+
+        Args:
+            context: Features that all actions have in common.
+            of_actions: Features of all actions, each with the context.
+        """
+        count = len(self._lines) - 1
+        total = 0
+        for index, slot in enumerate(slots):
+            own = self._line(cast(JsonObject, slot), ((None, "_slots"), index))
+            if context + own > MAX_FEATURES:
+                raise PayloadSizeExceeded(
+                    f"slots[{index}] and the context have {context + own} features together, and"
+                    f" {MAX_FEATURES} is the most.",
+                    f"slots[{index}]",
+                )
+            total += of_actions + count * own
+            if total > MAX_FEATURES_IN_ALL:
+                raise PayloadSizeExceeded(
+                    "The actions, each with the context and with every slot, have more than"
+                    f" {MAX_FEATURES_IN_ALL} features.",
+                    "slots",
+                )
 
     def is_ambiguous(self) -> bool:
         """Whether a name or a value holds what stands for a separator here."""
@@ -249,7 +338,7 @@ class _Writer:
             elif isinstance(value, (float, int)):
                 if not _LEAST <= value <= MAX_VALUE:
                     _refuse((path, name), _OUT_OF_RANGE)
-                if value:
+                if value > TINY or value < -TINY:
                     add(f"{name or _NO_NAME}\0{value:.9g}")
                     colons += 1
             else:
@@ -263,7 +352,7 @@ class _Writer:
                 _refuse((path, index), f"is {_kind(value)} in a list that may only hold numbers")
             if not _LEAST <= value <= MAX_VALUE:
                 _refuse((path, index), _OUT_OF_RANGE)
-            if value:
+            if value > TINY or value < -TINY:
                 self._parts.append(f"{index}\0{value:.9g}")
                 self._colons += 1
 
@@ -273,6 +362,8 @@ def _with_stand_ins(tree: FeatureTree) -> FeatureTree:
     tame["_multi"] = [
         cast(LoggedAction, _tame(cast(JsonObject, action))) for action in tree["_multi"]
     ]
+    if "_slots" in tree:
+        tame["_slots"] = [cast(LoggedSlot, _tame(cast(JsonObject, s))) for s in tree["_slots"]]
     return tame
 
 
@@ -298,6 +389,9 @@ def _refuse(path: _Path, reason: str) -> NoReturn:
     if parts[0] == "_multi":
         parts[0] = "actions"
         parts[2:3] = ["features" if part == "j" else part for part in parts[2:3]]
+    elif parts[0] == "_slots":
+        parts[0] = "slots"
+        parts[2:3] = ["features" if part == "slot" else part for part in parts[2:3]]
     elif parts[0] == "FromUrl":
         parts[0] = "contextFeatures"
     place = place_of(parts)

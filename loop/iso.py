@@ -124,3 +124,12 @@ def instant_of(time: Micros) -> datetime:
     '1970-01-01T00:00:01.500000Z'
     """
     return datetime(1970, 1, 1, tzinfo=timezone.utc) + timedelta(microseconds=time)
+
+
+def micros_of(instant: datetime) -> Micros:
+    """The inverse of ``instant_of``.
+
+    >>> micros_of(instant_of(Micros(1_500_000)))
+    1500000
+    """
+    return Micros((instant - instant_of(Micros(0))) // timedelta(microseconds=1))

@@ -7,6 +7,7 @@ observation in ``o``, and ``LearningMode``.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
 from functools import lru_cache
@@ -15,7 +16,16 @@ from typing import TypedDict
 import orjson
 
 from loop.configuration import ServiceConfiguration
-from loop.events import SECOND, Activation, Decision, LearningMode, Micros, Reward
+from loop.events import (
+    SECOND,
+    Activation,
+    Decision,
+    LearningMode,
+    Micros,
+    Report,
+    Reward,
+    SlotRewards,
+)
 from loop.features import JsonObject
 from loop.iso import parse_instant
 from loop.joining import EARLY, Unjoined
@@ -54,15 +64,18 @@ class JoinedEvent:
 
     @classmethod
     def of(
-        cls, decision: Decision, observations: Observations, configuration: ServiceConfiguration
+        cls, decision: Decision, reports: Sequence[Report], configuration: ServiceConfiguration
     ) -> JoinedEvent:
         """The event as a configuration's aggregation and default reward see it.
+
+        Rewards for slots are none of its own: it has no slots.
 
         >>> reward = Reward("e1", Micros(9), 0.5)
         >>> decision = Decision("e1", Micros(5), b"{}", (1, 0), (0.75, 0.25))
         >>> JoinedEvent.of(decision, (reward,), ServiceConfiguration()).lesson
         Lesson(action=1, cost=-0.5, probability=0.75)
         """
+        observations = tuple([o for o in reports if not isinstance(o, SlotRewards)])
         return cls(decision, observations, _aggregated(observations, configuration))
 
     def again(self, configuration: ServiceConfiguration) -> JoinedEvent:
@@ -71,10 +84,17 @@ class JoinedEvent:
         Rewards that came after the wait that the event was joined under are not in it, so a
         longer wait finds no more of them.
         """
-        wait = configuration.reward_wait_time // _MICROSECOND
         decided = self.decision.time
-        kept = tuple(o for o in self.observations if -EARLY < o.time - decided < wait)
+        kept = tuple(o for o in self.observations if in_window(o.time, decided, configuration))
         return replace(self, observations=kept, reward=_aggregated(kept, configuration))
+
+    def withhold(self) -> JoinedEvent:
+        """The event, of which no model may learn."""
+        return replace(self, withheld=True)
+
+    def with_features(self, features: bytes) -> JoinedEvent:
+        """The event with other features in its decision."""
+        return replace(self, decision=replace(self.decision, features=features))
 
     @property
     def rewarded(self) -> bool:
@@ -148,12 +168,13 @@ class JoinedEvent:
             ValueError: The line is not one of a joined log.
         """
         try:
-            return cls._from_members(orjson.loads(line))
+            return cls.from_members(orjson.loads(line))
         except (KeyError, TypeError, AttributeError) as error:
             raise ValueError(f"not a line of a joined log: {error!r}") from error
 
     @classmethod
-    def _from_members(cls, line: _Line) -> JoinedEvent:
+    def from_members(cls, line: LineMembers) -> JoinedEvent:
+        """The event of a line that has been parsed; what it raises says that it is none."""
         time = parse_timestamp(line["Timestamp"])
         decision = Decision(
             event_id=line["EventId"],
@@ -179,7 +200,22 @@ def unjoined_line(unjoined: Unjoined) -> bytes:
     >>> unjoined_line(Unjoined(Activation("e1", Micros(0)), late=True))[:36]
     b'{"EventId":"e1","ActionTaken":true,"'
     """
-    return orjson.dumps({**_observed(unjoined.observation), "late": unjoined.late})
+    observation = unjoined.observation
+    if isinstance(observation, SlotRewards):
+        seen: JsonObject = {
+            "slots": [{"Index": slot, "v": value} for slot, value in observation.values],
+            "EventId": observation.event_id,
+            "ActionTaken": False,
+            "Timestamp": format_timestamp(observation.time),
+        }
+    else:
+        seen = _observed(observation)
+    return orjson.dumps({**seen, "late": unjoined.late})
+
+
+def in_window(time: int, decided: int, configuration: ServiceConfiguration) -> bool:
+    """Whether what was observed at ``time`` belongs to what was decided at ``decided``."""
+    return -EARLY < time - decided < configuration.reward_wait_time // _MICROSECOND
 
 
 class _SeenAlways(TypedDict):
@@ -200,7 +236,7 @@ class _LineAlways(TypedDict):
     p: list[float]
 
 
-class _Line(_LineAlways, total=False):
+class LineMembers(_LineAlways, total=False):
     """The members of a line that are read; the rest of it repeats them."""
 
     _label_cost: float

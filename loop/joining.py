@@ -13,11 +13,23 @@ from __future__ import annotations
 from collections import OrderedDict, defaultdict, deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from itertools import repeat
 
 import orjson
 import zstandard
 
-from loop.events import SECOND, Activation, Decision, Dropped, Micros, Observation, Reward
+from loop.events import (
+    BATCHED,
+    SECOND,
+    Activation,
+    Dropped,
+    Micros,
+    Observation,
+    Ranked,
+    Report,
+    Reward,
+    SlotRewards,
+)
 from loop.manifest import Counts
 
 EARLY = 120 * SECOND
@@ -27,19 +39,30 @@ HORIZON = 600 * SECOND
 """How long an event id is remembered: repeats before it are duplicates, not new events."""
 
 
+_SlotValues = tuple[tuple[str, float], ...]
+
+
 @dataclass(slots=True)
 class _Waiting:
-    """An observation that decisions may still come for; ``value`` is None for an activation."""
+    """A report that decisions may still come for.
+
+    Attributes:
+        value: That of a reward, slot ids with theirs of a multi-slot reward, None of an activation.
+        nonce: That of a reward which came in a batch, by which it is known when it comes again.
+    """
 
     event_id: str
     time: int
-    value: float | None
+    value: float | _SlotValues | None
     joined: bool = False
     late: bool = False
+    nonce: str = ""
 
-    def observation(self) -> Reward | Activation:
+    def observation(self) -> Report:
         if self.value is None:
             return Activation(self.event_id, Micros(self.time))
+        if isinstance(self.value, tuple):
+            return SlotRewards(self.event_id, Micros(self.time), self.value, nonce="")
         return Reward(self.event_id, Micros(self.time), self.value, nonce="")
 
 
@@ -47,7 +70,7 @@ class _Waiting:
 class Unjoined:
     """An observation that no decision will come for; ``late`` where one had been there before."""
 
-    observation: Reward | Activation
+    observation: Report
     late: bool
 
 
@@ -74,7 +97,9 @@ class JoinState:
 
         >>> state = JoinState()
         >>> joiner = Joiner(state, wait=600 * SECOND, counts=Counts())
+        >>> from loop.events import Decision
         >>> joiner.observe([Reward("e1", Micros(5), 0.5), Activation("e2", Micros(6))])
+        >>> joiner.observe([SlotRewards("e4", Micros(7), (("top", 1.0),))])
         >>> len(joiner.join([Decision("e3", Micros(7), b"{}", (0,), (1.0,))]))
         1
         >>> JoinState.decode(state.encode()) == state
@@ -89,6 +114,7 @@ class JoinState:
                 [w.joined for w in waiting],
                 [w.late for w in waiting],
             ],
+            "nonces": [w.nonce for w in waiting],
             "recent": [list(self.recent), list(self.recent.values())],
         }
         return zstandard.compress(orjson.dumps(columns))
@@ -97,10 +123,18 @@ class JoinState:
     def decode(cls, data: bytes) -> JoinState:
         """The inverse of ``encode``."""
         columns = orjson.loads(zstandard.decompress(data))
+        ids, times, values, joined, late = columns["waiting"]
+        nonces = columns.get("nonces", repeat(""))  # states of before there were batches have none
         return cls(
-            deque(map(_Waiting, *columns["waiting"])),
+            deque(map(_Waiting, ids, times, map(_value, values), joined, late, nonces)),
             OrderedDict(zip(*columns["recent"], strict=True)),
         )
+
+
+def _value(value: float | list[list[str | float]] | None) -> float | _SlotValues | None:
+    if isinstance(value, list):
+        return tuple((str(slot), float(reward)) for slot, reward in value)
+    return value
 
 
 class Joiner:
@@ -127,27 +161,35 @@ class Joiner:
             if isinstance(row, Dropped):
                 counts.dropped += row.count
                 continue
-            if isinstance(row, Reward):
-                counts.rewards += 1
-                waiting = _Waiting(row.event_id, row.time, row.value)
-            else:
+            if isinstance(row, Activation):
                 counts.activations += 1
                 waiting = _Waiting(row.event_id, row.time, None)
+            elif self._is_repeated(row):
+                counts.repeated += 1
+                continue
+            else:
+                counts.rewards += 1
+                value = row.values if isinstance(row, SlotRewards) else row.value
+                nonce = row.nonce if row.nonce.startswith(BATCHED) else ""
+                waiting = _Waiting(row.event_id, row.time, value, nonce=nonce)
             decided = state.recent.get(row.event_id)
             if decided is not None:
                 waiting.late = self._is_late(row.time - decided)
             state.waiting.append(waiting)
             self._by_id[row.event_id].append(waiting)
 
-    def join(
-        self, rows: Iterable[Decision]
-    ) -> list[tuple[Decision, tuple[Reward | Activation, ...]]]:
+    def _is_repeated(self, row: Reward | SlotRewards) -> bool:
+        """Whether it came in a batch that was sent again, in another bucket of the event log."""
+        known = self._by_id.get(row.event_id, ())
+        return row.nonce.startswith(BATCHED) and any(w.nonce == row.nonce for w in known)
+
+    def join(self, rows: Iterable[Ranked]) -> list[tuple[Ranked, tuple[Report, ...]]]:
         """Take in decisions, in order of time, once every observation in their windows is in.
 
         Returns:
             Each decision that is an event, with the observations in its window in order of time.
         """
-        events: list[tuple[Decision, tuple[Reward | Activation, ...]]] = []
+        events: list[tuple[Ranked, tuple[Report, ...]]] = []
         counts, recent = self._counts, self._state.recent
         for decision in rows:
             counts.decisions += 1
@@ -162,7 +204,7 @@ class Joiner:
             events.append((decision, self._window(decision.time, waiting) if waiting else ()))
         return events
 
-    def _window(self, decided: int, waiting: Iterable[_Waiting]) -> tuple[Reward | Activation, ...]:
+    def _window(self, decided: int, waiting: Iterable[_Waiting]) -> tuple[Report, ...]:
         found = []
         for candidate in waiting:
             after = candidate.time - decided

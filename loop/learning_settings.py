@@ -13,10 +13,16 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from loop.errors import InvalidPolicyConfiguration
-from loop.model import Model, ModelError
+from loop.events import LoopKind
+from loop.model import Model, ModelError, Scores
+from loop.models import AnyModel, open_model
+from loop.multi_slot_model import Slot, SlotLabel
 
 DEFAULT_ARGUMENTS = "--cb_explore_adf --epsilon 0.2 --power_t 0 -l 0.001 --cb_type mtr -q ::"
 """The retired service's default for a single-slot loop, to the letter."""
+
+DEFAULT_MULTI_SLOT_ARGUMENTS = DEFAULT_ARGUMENTS.replace("--cb_explore_adf", "--ccb_explore_adf")
+"""The same for a multi-slot loop."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +111,7 @@ _LETTERS = _Option(_is_list_of_namespaces, "first letters of namespaces, no wild
 _OPTIONS: Mapping[str, _Option] = {
     # the loop's kind, and how costs are estimated
     "cb_explore_adf": _SWITCH,
+    "ccb_explore_adf": _SWITCH,
     "cb_type": _choice("ips", "dm", "dr", "mtr", "sm"),
     "clip_p": _number(0, 1),
     "loss_function": _choice("squared", "classic", "quantile"),
@@ -175,6 +182,10 @@ _SHORT: Mapping[str, str] = {
     "q": "quadratic",
     "C": "constant",
 }
+_KINDS: Mapping[str, LoopKind] = {
+    "cb_explore_adf": LoopKind.SINGLE_SLOT,
+    "ccb_explore_adf": LoopKind.MULTI_SLOT,
+}
 _EXPLORERS = ("first", "bag", "cover", "softmax", "regcb", "squarecb", "rnd", "synthcover")
 
 _TOKEN = re.compile(r"""(?:[^ \t\r\n"']|"[^"]*"|'[^']*')+""")
@@ -211,8 +222,6 @@ def _name_and_value(token: str) -> tuple[str, str | None]:
     else:
         shown, given = token[:2], token[2:] or None
         name = _SHORT.get(token[1], "")
-    if name == "ccb_explore_adf":
-        raise _refuse(f"{shown} makes a multi-slot loop, which this version does not serve.")
     if name not in _OPTIONS:
         raise _refuse(
             f"{shown} is not allowed: arguments hold options of learning and exploration, and "
@@ -267,12 +276,34 @@ def parse(arguments: str) -> tuple[Setting, ...]:
         if len(given) > 1 and not _OPTIONS[name].many:
             values = " and ".join(str(setting.value) for setting in given)
             raise _refuse(f"--{name} is given with different values: {values}.")
-    if "cb_explore_adf" not in settings:
-        raise _refuse("--cb_explore_adf is missing; without it nothing is explored.")
+    kinds = [f"--{name}" for name in _KINDS if name in settings]
+    if not kinds:
+        raise _refuse(
+            "--cb_explore_adf is missing, and so is --ccb_explore_adf; without one of them nothing"
+            " is explored."
+        )
+    if len(kinds) > 1:
+        raise _refuse(f"{' and '.join(kinds)} are kinds of loops; only one can be had.")
     explorers = [f"--{name}" for name in _EXPLORERS if name in settings]
     if len(explorers) > 1:
         raise _refuse(f"{' and '.join(explorers)} are ways to explore; only one can be had.")
     return tuple(order)
+
+
+def is_allowed(name: str) -> bool:
+    """Whether a policy may hold an option, by its long name."""
+    return name in _OPTIONS
+
+
+def kind_of(arguments: str) -> LoopKind:
+    """The kind of loop that arguments are for; they may be some that are not allowed any more.
+
+    >>> kind_of("--ccb_explore_adf -l 0.1").value
+    'multi-slot'
+    """
+    tokens = [_QUOTED.sub(r"\2", token) for token in _TOKEN.findall(arguments)]
+    names = {token.removeprefix("--").partition("=")[0] for token in tokens}
+    return LoopKind.MULTI_SLOT if "ccb_explore_adf" in names else LoopKind.SINGLE_SLOT
 
 
 def render(settings: Sequence[Setting]) -> str:
@@ -300,18 +331,36 @@ def with_exploration(arguments: str, exploration: float) -> str:
 
 
 _REHEARSAL = ["shared |FromUrl a b |device c:2.5", "|i x |j d e:1", "|i y |j f", "|i z"]
+_PAGE = [*_REHEARSAL, "|slot g |h k:2", "|"]
+_SLOTS = (Slot((0, 1, 2), "1"), Slot((0, 1, 2), "2"))
 
 
-def _decide(model: Model) -> None:
-    scores = model.decide(_REHEARSAL)
-    again = model.decide(_REHEARSAL)
-    fair = all(0 <= p <= 1.001 for p in scores.probabilities) and math.isclose(
-        sum(scores.probabilities), 1, abs_tol=0.001
+def _choices(model: AnyModel) -> tuple[Scores, ...]:
+    return (model.decide(_REHEARSAL),) if isinstance(model, Model) else model.decide(_PAGE, _SLOTS)
+
+
+def _decide(model: AnyModel) -> None:
+    choices = _choices(model)
+    again = _choices(model)
+    fair = all(
+        all(0 <= p <= 1.001 for p in scores.probabilities)
+        and math.isclose(sum(scores.probabilities), 1, abs_tol=0.001)
+        for scores in choices
     )
     if not fair:
         raise _refuse("VW's answers with these arguments are no probabilities.")
-    if scores != again:
+    if choices != again:
         raise _refuse("VW answers the same question differently with these arguments.")
+
+
+def _learn(model: AnyModel) -> None:
+    for action, cost in ((0, -1.0), (1, 0.0), (2, 0.5)):
+        if isinstance(model, Model):
+            model.learn(_REHEARSAL, action, cost, 0.25)
+        else:
+            ranking = [action, *(other for other in range(3) if other != action)]
+            labels = (SlotLabel(ranking, cost, 0.25), SlotLabel(ranking[1:], 0.5 - cost, 0.5))
+            model.learn(_PAGE, labels)
 
 
 def check(arguments: str) -> None:
@@ -323,13 +372,12 @@ def check(arguments: str) -> None:
     """
     built = render(parse(arguments))
     try:
-        with Model(built) as model:
+        with open_model(built) as model:
             _decide(model)
-            for action, cost in ((0, -1.0), (1, 0.0), (2, 0.5)):
-                model.learn(_REHEARSAL, action, cost, 0.25)
+            _learn(model)
             _decide(model)
             saved = model.save()
-        with Model(built, saved) as model:
+        with open_model(built, saved) as model:
             _decide(model)
     except ModelError as error:
         raise _refuse(f"VW rejects the arguments: {error}") from None

@@ -25,11 +25,32 @@ class PublishedModel(BaseModel):
     created: Micros
 
 
+class StagedModel(PublishedModel):
+    """A model that a run has learned: published at once, or staged for the owner to publish.
+
+    Attributes:
+        description: The owner's words.
+        configured: When the configuration was last edited that it was learned under.
+        first_event: Id of the first event that its run has learned from; empty for an import.
+        last_event: Id of the last one.
+        lessons: How many events that were.
+        pinned: Whether it stays in the history however many come after it.
+    """
+
+    description: str = ""
+    configured: Micros = Micros(0)
+    first_event: str = ""
+    last_event: str = ""
+    lessons: int = 0
+    pinned: bool = False
+
+
 @dataclass(slots=True)
 class Counts:
     """What has become of everything that was sent, since the loop's log began.
 
-    ``decisions = learned + logged_only + not_activated + duplicates + unlearnable`` always;
+    ``decisions = learned + logged_only + not_activated + duplicates + unlearnable + other_kind``
+    always;
     ``rewards = joined + late + orphaned`` and ``activations = activated + strayed`` once each of
     them has been waited for.
 
@@ -40,12 +61,15 @@ class Counts:
         not_activated: Deferred decisions without an activation in their window.
         duplicates: Repeats of an event id inside the dedup horizon.
         unlearnable: Decisions that no model could learn from, or that a broken model had learned.
+        other_kind: Decisions of the other kind than the loop has become, single- or multi-slot.
         defaulted: How many of the decisions that are no duplicates had no reward.
         dropped: Decisions that were answered and could not be logged.
         rewards: Rewards read from the event log.
         joined: Rewards inside the window of at least one event.
         late: Rewards that came at or after the end of their event's window.
         orphaned: Rewards whose event is not known, or not known any more.
+        slotless: Rewards for slots that their events don't have, each of a call by itself.
+        repeated: Rewards of batches that were sent again; they are none of the others.
         activations: Activations read from the event log.
         activated: Activations inside the window of at least one event, deferred or not.
         strayed: Activations inside no window.
@@ -58,12 +82,15 @@ class Counts:
     not_activated: int = 0
     duplicates: int = 0
     unlearnable: int = 0
+    other_kind: int = 0
     defaulted: int = 0
     dropped: int = 0
     rewards: int = 0
     joined: int = 0
     late: int = 0
     orphaned: int = 0
+    slotless: int = 0
+    repeated: int = 0
     activations: int = 0
     activated: int = 0
     strayed: int = 0
@@ -112,9 +139,12 @@ class Manifest(BaseModel):
         swept: When retention was last looked after.
         training_version: The ``LoopSettings.training_version`` that ``model`` was learned under.
         model: None before a first model is published, and after a reset.
-        former_models: Blobs of models published before, that are still kept; newest first.
+        trained: What learning goes on from, where that is another one than ``model``: it is staged
+            and waits to be published.
+        staged: The history of models, newest first; ``model`` and ``trained`` may have left it.
         join_state: Blob of observations still waited for, and of recently seen event ids; None
             where there are none.
+        metrics: Blob of the learning metrics; None where nothing has been joined.
         segments: The files of the joined log, and of late rewards, that this run added to; they
             are committed after the manifest, by this run or by the next.
     """
@@ -130,12 +160,55 @@ class Manifest(BaseModel):
     swept: Micros = Micros(0)
     training_version: int = 0
     model: PublishedModel | None = None
-    former_models: tuple[str, ...] = ()
+    trained: PublishedModel | None = None
+    staged: tuple[StagedModel, ...] = ()
     first_model_created: Micros | None = None
     join_state: str | None = None
+    metrics: str | None = None
     segments: tuple[LogSegment, ...] = ()
     retrain: Retrain | None = None
     counts: Counts = Field(default_factory=Counts)
+
+    def with_staged(self, model: StagedModel, length: int) -> Manifest:
+        """As it is with a model that learning goes on from, ahead of the history.
+
+        Args:
+            length: How many models the history holds, beside those that are pinned.
+        """
+        history: list[StagedModel] = []
+        free = length
+        for staged in (model, *self.staged):
+            free -= not staged.pinned
+            if staged.pinned or free >= 0:
+                history.append(staged)
+        return self.model_copy(update={"trained": model, "staged": tuple(history)})
+
+    def with_published(self, staged: StagedModel, now: Micros) -> Manifest:
+        """As it is when a model of the history serves.
+
+        Learning goes on from it, unless it is newer than the one that has served and a still
+        newer one has been learned. So to publish an older one is to roll back.
+        """
+        model = PublishedModel(**staged.model_dump(include=set(PublishedModel.model_fields)))
+        ahead = (
+            self.trained is not None
+            and model.created < self.trained.created
+            and (self.model is None or model.created > self.model.created)
+        )
+        return self.model_copy(
+            update={
+                "model": model,
+                "trained": self.trained if ahead else None,
+                "first_model_created": self.first_model_created or now,
+            }
+        )
+
+    def with_imported(
+        self, model: StagedModel, training_version: int, length: int, now: Micros
+    ) -> Manifest:
+        """As it is when a model from elsewhere serves; nothing is rebuilt from the log."""
+        settled = self.model_copy(update={"retrain": None, "training_version": training_version})
+        return settled.with_staged(model, length).with_published(model, now)
 
     def without_model(self, training_version: int) -> Manifest:
         """As it is after the owner has reset the model: a fresh one is learned from here on.
@@ -146,6 +219,7 @@ class Manifest(BaseModel):
         return self.model_copy(
             update={
                 "model": None,
+                "trained": None,
                 "first_model_created": None,
                 "retrain": None,
                 "training_version": training_version,
@@ -168,6 +242,7 @@ class Manifest(BaseModel):
                 "observed": bucket,
                 "backlog": False,
                 "join_state": None,
+                "metrics": None,
                 "segments": (),
                 "retrain": None,
                 "counts": Counts(),

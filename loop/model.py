@@ -1,23 +1,31 @@
-"""One VW workspace: decides, learns, saves and loads.
+"""One VW workspace: decides, learns, shows its weights, saves and loads.
 
 Files in the way of saving and loading are VW's doing: it only takes names of files.
 """
 
 from __future__ import annotations
 
+import math
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
+from typing import ClassVar, TypeVar
 
 import pylibvw
 from vowpalwabbit import Workspace
 
+from loop.events import LoopKind
+
 MAX_COST = 1e6
 """Largest absolute cost that is learned; single precision has no room for much more."""
 
-_TOLERANCE = 1e-3
+TOLERANCE = 1e-3
+"""How far the probabilities of one choice may be from a sum of 1."""
+
+Hashed = dict[int, list[tuple[int, float]]]
+"""The features of an example: index and value, by the first byte of their namespace."""
 
 
 class ModelError(Exception):
@@ -46,8 +54,11 @@ class Scores:
     probabilities: tuple[float, ...]
 
 
-class Model:
-    """A contextual bandit with its weights, to be used by one thread at a time.
+_Kind = TypeVar("_Kind", bound="VwModel")
+
+
+class VwModel:
+    """What models of both kinds have in common: a workspace with its weights, for one thread.
 
     Args:
         arguments: VW's, exploration included. A saved model must be given the arguments it was
@@ -58,14 +69,12 @@ class Model:
 
     Raises:
         ModelError: VW rejects the arguments or the data, or together they make no contextual
-            bandit with exploration.
-
-    >>> with Model("--cb_explore_adf --epsilon 0.2") as model:
-    ...     model.learn(["shared |u old", "|i idA", "|i idB"], action=1, cost=-1, probability=0.5)
-    ...     scores = model.decide(["shared |u old", "|i idA", "|i idB"])
-    >>> scores.ranking, [round(p, 6) for p in scores.probabilities]
-    ((1, 0), [0.9, 0.1])
+            bandit of this kind with exploration.
     """
+
+    _option: ClassVar[str]
+    _labels: ClassVar[int]
+    _predictions: ClassVar[int]
 
     def __init__(self, arguments: str, data: bytes | None = None) -> None:
         self.arguments = arguments
@@ -82,64 +91,13 @@ class Model:
         except RuntimeError as error:
             raise ModelError(str(error)) from None
         if (
-            self._vw._get_label_type() != pylibvw.vw.lContextualBandit
-            or self._vw._get_prediction_type() != pylibvw.vw.pACTION_PROBS
+            self._vw._get_label_type() != self._labels
+            or self._vw._get_prediction_type() != self._predictions
         ):
             self.close()
-            raise ModelError("they make no contextual bandit that explores (--cb_explore_adf)")
-
-    def decide(self, lines: Sequence[str]) -> Scores:
-        """Score the actions.
-
-        Nothing is learned by it, and as long as nothing is, ``save`` gives the same bytes.
-
-        Args:
-            lines: The shared line and then a line for each action, as ``vw_lines`` makes them.
-
-        Raises:
-            ModelError: VW does not take the lines, or the probabilities are none.
-        """
-        examples = self._parse(lines)
-        try:
-            pylibvw.vw.predict_multi(self._vw, examples)
-            probabilities: list[float] = examples[0].get_action_scores()
-            costs = [example.get_partial_prediction() for example in examples[1:]]
-        except RuntimeError as error:
-            raise ModelError(str(error)) from None
-        finally:
-            pylibvw.vw._finish_example_multi_ex(self._vw, examples)
-        if len(probabilities) != len(costs) or not abs(sum(probabilities) - 1.0) < _TOLERANCE:
-            raise ModelError(f"{len(costs)} actions got the probabilities {probabilities}")
-        best_first = sorted(zip([-p for p in probabilities], costs, range(len(costs)), strict=True))
-        ranking = tuple([index for _, _, index in best_first])
-        return Scores(ranking, tuple([probabilities[index] for index in ranking]))
-
-    def learn(self, lines: Sequence[str], action: int, cost: float, probability: float) -> None:
-        """Learn that ``action`` was chosen with ``probability`` and then cost ``cost``.
-
-        Args:
-            lines: As for ``decide``.
-            action: Its index, from 0.
-            cost: The reward with its sign turned, within ±``MAX_COST``.
-            probability: In (0, 1].
-
-        Raises:
-            ModelError: The label is out of range, or VW does not take the lines.
-        """
-        if not (
-            0 <= action < len(lines) - 1 and abs(cost) <= MAX_COST and 0.0 < probability <= 1.0
-        ):
-            raise ModelError(f"no label: action {action}, cost {cost}, probability {probability}")
-        labelled = list(lines)
-        labelled[1 + action] = f"0:{cost:.9f}:{probability:.9g} {labelled[1 + action]}"
-        examples = self._parse(labelled)
-        self._saved = None
-        try:
-            pylibvw.vw.learn_multi(self._vw, examples)
-        except RuntimeError as error:
-            raise ModelError(str(error)) from None
-        finally:
-            pylibvw.vw._finish_example_multi_ex(self._vw, examples)
+            raise ModelError(f"they make no contextual bandit that explores ({self._option})")
+        self._stride_shift: int = pylibvw.vw.get_stride(self._vw).bit_length() - 1
+        self._weights_mask: int = pylibvw.vw.num_weights(self._vw) - 1
 
     def save(self) -> bytes:
         """The model with its full state, to go on learning from."""
@@ -151,11 +109,16 @@ class Model:
                 self._saved = file.read_bytes()
         return self._saved
 
+    def options(self) -> list[str]:
+        """The arguments that VW runs with, those of a saved model included, by their long names."""
+        self._check_open()
+        return str(self._vw.get_arguments()).split()
+
     def close(self) -> None:
         """Free the workspace; the model is of no use afterwards."""
         self._vw.finish()
 
-    def __enter__(self) -> Model:
+    def __enter__(self: _Kind) -> _Kind:
         return self
 
     def __exit__(
@@ -179,6 +142,118 @@ class Model:
             raise ModelError(f"{len(lines)} lines make {len(examples)} examples")
         return examples
 
+    def _teach(self, lines: Sequence[str]) -> None:
+        """Learn from lines with labels."""
+        examples = self._parse(lines)
+        self._saved = None
+        try:
+            pylibvw.vw.learn_multi(self._vw, examples)
+        except RuntimeError as error:
+            raise ModelError(str(error)) from None
+        finally:
+            pylibvw.vw._finish_example_multi_ex(self._vw, examples)
+
     def _check_open(self) -> None:
         if self._vw.finished:
             raise ModelError("the model is closed")
+
+
+class Model(VwModel):
+    """A contextual bandit with its weights, of a single-slot loop.
+
+    >>> with Model("--cb_explore_adf --epsilon 0.2") as model:
+    ...     model.learn(["shared |u old", "|i idA", "|i idB"], action=1, cost=-1, probability=0.5)
+    ...     scores = model.decide(["shared |u old", "|i idA", "|i idB"])
+    >>> scores.ranking, [round(p, 6) for p in scores.probabilities]
+    ((1, 0), [0.9, 0.1])
+    """
+
+    kind: ClassVar[LoopKind] = LoopKind.SINGLE_SLOT
+
+    _option = "--cb_explore_adf"
+    _labels = pylibvw.vw.lContextualBandit
+    _predictions = pylibvw.vw.pACTION_PROBS
+
+    def decide(self, lines: Sequence[str]) -> Scores:
+        """Score the actions.
+
+        Nothing is learned by it, and as long as nothing is, ``save`` gives the same bytes.
+
+        Args:
+            lines: The shared line and then a line for each action, as ``vw_lines`` makes them.
+
+        Raises:
+            ModelError: VW does not take the lines, the probabilities are none, or a cost is no
+                finite number.
+        """
+        examples = self._parse(lines)
+        try:
+            pylibvw.vw.predict_multi(self._vw, examples)
+            probabilities: list[float] = examples[0].get_action_scores()
+            costs = [example.get_partial_prediction() for example in examples[1:]]
+        except RuntimeError as error:
+            raise ModelError(str(error)) from None
+        finally:
+            pylibvw.vw._finish_example_multi_ex(self._vw, examples)
+        if len(probabilities) != len(costs) or not abs(sum(probabilities) - 1.0) < TOLERANCE:
+            raise ModelError(f"{len(costs)} actions got the probabilities {probabilities}")
+        if not math.isfinite(sum(costs)):  # exploration hides it: the probabilities are fine
+            raise ModelError(f"{len(costs)} actions got the costs {costs}")
+        best_first = sorted(zip([-p for p in probabilities], costs, range(len(costs)), strict=True))
+        ranking = tuple([index for _, _, index in best_first])
+        return Scores(ranking, tuple([probabilities[index] for index in ranking]))
+
+    def learn(self, lines: Sequence[str], action: int, cost: float, probability: float) -> None:
+        """Learn that ``action`` was chosen with ``probability`` and then cost ``cost``.
+
+        Args:
+            lines: As for ``decide``.
+            action: Its index, from 0.
+            cost: The reward with its sign turned, within ±``MAX_COST``.
+            probability: In (0, 1].
+
+        Raises:
+            ModelError: The label is out of range, or VW does not take the lines.
+        """
+        if not (
+            0 <= action < len(lines) - 1 and abs(cost) <= MAX_COST and 0.0 < probability <= 1.0
+        ):
+            raise ModelError(f"no label: action {action}, cost {cost}, probability {probability}")
+        labelled = list(lines)
+        labelled[1 + action] = f"0:{cost:.9f}:{probability:.9g} {labelled[1 + action]}"
+        self._teach(labelled)
+
+    def features(self, lines: Sequence[str]) -> list[Hashed]:
+        """What VW makes of each line: its features, and a constant in a namespace of its own.
+
+        Args:
+            lines: As for ``decide``; some of the actions are enough.
+
+        Raises:
+            ModelError: VW does not take the lines.
+        """
+        examples = self._parse(lines)
+        hashed: list[Hashed] = []
+        for example in examples:
+            namespaces = [example.namespace(i) for i in range(example.num_namespaces())]
+            hashed.append(
+                {
+                    namespace: [
+                        (example.feature(namespace, i), example.feature_weight(namespace, i))
+                        for i in range(example.num_features_in(namespace))
+                    ]
+                    for namespace in namespaces
+                }
+            )
+        pylibvw.vw._finish_example_multi_ex(self._vw, examples)
+        return hashed
+
+    def weight(self, index: int) -> float:
+        """The weight of a feature in the cost; where there are several learners, in the first's.
+
+        Args:
+            index: As ``features`` gives it, or combined of several as VW combines them.
+        """
+        self._check_open()
+        place = (index >> self._stride_shift) & self._weights_mask
+        return float(pylibvw.vw.get_weight(self._vw, place, 0))

@@ -6,7 +6,8 @@ import orjson
 from pydantic import BaseModel, ConfigDict
 
 from loop.configuration import ServiceConfiguration
-from loop.learning_settings import DEFAULT_ARGUMENTS
+from loop.events import LoopKind
+from loop.learning_settings import DEFAULT_ARGUMENTS, DEFAULT_MULTI_SLOT_ARGUMENTS, kind_of
 
 
 class Policy(BaseModel):
@@ -25,12 +26,15 @@ class Policy(BaseModel):
 DEFAULT_POLICY = Policy(name="app1", arguments=DEFAULT_ARGUMENTS)
 """What a fresh loop learns with, by the name that the retired service gave it."""
 
+DEFAULT_MULTI_SLOT_POLICY = Policy(name="app1", arguments=DEFAULT_MULTI_SLOT_ARGUMENTS)
+"""What a multi-slot loop returns to."""
+
 
 class LoopSettings(BaseModel):
     """Configuration and policy, and which training they ask for.
 
     Attributes:
-        policy: None stands for the default of the loop's kind.
+        policy: None stands for the default of a single-slot loop.
         training_version: Grows whenever a change resets the model; a model learned under another
             version is rebuilt from the joined log.
     """
@@ -44,3 +48,17 @@ class LoopSettings(BaseModel):
     def policy_in_force(self) -> Policy:
         """The policy that was put, or the default."""
         return self.policy or DEFAULT_POLICY
+
+    @property
+    def kind(self) -> LoopKind:
+        """What the policy in force makes of the loop."""
+        return kind_of(self.policy_in_force().arguments)
+
+    @property
+    def optimises_in_vain(self) -> bool:
+        """Whether the loop is to optimise itself, and is of a kind that can't."""
+        return self.kind is LoopKind.MULTI_SLOT and self.configuration.is_auto_optimization_enabled
+
+    def default_policy(self) -> Policy | None:
+        """What ``policy`` is to be for the default of the loop's kind."""
+        return None if self.kind is LoopKind.SINGLE_SLOT else DEFAULT_MULTI_SLOT_POLICY

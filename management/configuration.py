@@ -7,6 +7,7 @@ from collections.abc import Collection
 from datetime import timedelta
 
 from loop.configuration import LONGEST_WAIT, ServiceConfiguration, configure
+from loop.errors import ProblemTypeIncompatibleWithAutoOptimization
 from loop.events import Micros
 from loop.iso import instant_of
 from loop.settings import LoopSettings
@@ -40,18 +41,26 @@ async def put_configuration(
 
     Raises:
         InvalidServiceConfiguration: Or a subclass: a member or a rule between members is broken.
+        ProblemTypeIncompatibleWithAutoOptimization: A multi-slot loop is to optimise itself.
         StorageUnavailable: Storage is away, or others are changing the settings all the time.
     """
 
     def change(settings: LoopSettings) -> LoopSettings:
         wanted = configure(settings.configuration, body, required, instant_of(now), longest_wait)
         resets = wanted.resets_model(settings.configuration)
-        return settings.model_copy(
+        changed = settings.model_copy(
             update={
                 "configuration": wanted,
                 "training_version": settings.training_version + int(resets),
             }
         )
+        if changed.optimises_in_vain:
+            raise ProblemTypeIncompatibleWithAutoOptimization(
+                "A multi-slot loop can't optimise itself: isAutoOptimizationEnabled has to be"
+                " false.",
+                target="isAutoOptimizationEnabled",
+            )
+        return changed
 
     _, settings = await revise(storage.settings, change)
     logger.info("configuration_put", extra={"training_version": settings.training_version})

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from loop.errors import InvalidPolicyContract
+from loop.errors import InvalidPolicyContract, ProblemTypeIncompatibleWithAutoOptimization
 from loop.learning_settings import check
 from loop.settings import LoopSettings, Policy
 from management.revising import revise
@@ -64,7 +65,10 @@ async def put_policy(storage: LoopStorage, body: bytes) -> Policy:
 
     Every PUT asks for a rebuild, also one of the policy that stands already: it is how an owner
     starts a model afresh from the last ``modelRetrainDays`` days. Until the new model is
-    published, the former one serves.
+    published, the former one serves, if it is of the same kind.
+
+    A policy with ``--ccb_explore_adf`` makes the loop multi-slot, and one with
+    ``--cb_explore_adf`` single-slot.
 
     Returns:
         The policy as it was put, which the next GET gives.
@@ -72,32 +76,43 @@ async def put_policy(storage: LoopStorage, body: bytes) -> Policy:
     Raises:
         InvalidPolicyContract: A member is missing, mistyped or too long.
         InvalidPolicyConfiguration: An option is not allowed, or VW rejects the arguments.
+        ProblemTypeIncompatibleWithAutoOptimization: The loop optimises itself, and can't be
+            multi-slot.
         StorageUnavailable: Storage is away, or others are changing the settings all the time.
     """
     policy = read_policy(body)
     await asyncio.to_thread(check, policy.arguments)
-    await _set(storage, policy)
+    await _set(storage, lambda settings: policy)
     return policy
 
 
 async def reset_policy(storage: LoopStorage) -> Policy:
-    """Return to the default policy, and have the model rebuilt with it as by a PUT.
+    """Return to the default policy of the loop's kind, and rebuild the model as by a PUT.
 
     Raises:
         StorageUnavailable: Storage is away, or others are changing the settings all the time.
     """
-    return (await _set(storage, None)).policy_in_force()
+    return (await _set(storage, LoopSettings.default_policy)).policy_in_force()
 
 
-async def _set(storage: LoopStorage, policy: Policy | None) -> LoopSettings:
+async def _set(
+    storage: LoopStorage, choose: Callable[[LoopSettings], Policy | None]
+) -> LoopSettings:
     def change(settings: LoopSettings) -> LoopSettings:
-        return settings.model_copy(
-            update={"policy": policy, "training_version": settings.training_version + 1}
+        changed = settings.model_copy(
+            update={"policy": choose(settings), "training_version": settings.training_version + 1}
         )
+        if changed.optimises_in_vain:
+            raise ProblemTypeIncompatibleWithAutoOptimization(
+                "A loop that optimises itself can't be multi-slot: set isAutoOptimizationEnabled"
+                " to false first.",
+                target="arguments",
+            )
+        return changed
 
     _, settings = await revise(storage.settings, change)
     logger.info(
-        "policy_set" if policy else "policy_reset",
-        extra={"training_version": settings.training_version},
+        "policy_set",
+        extra={"training_version": settings.training_version, "kind": settings.kind.value},
     )
     return settings

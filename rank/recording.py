@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import islice
 
 from loop.errors import StorageUnavailable
-from loop.events import SECOND, Decision, Dropped, Micros
+from loop.events import SECOND, Dropped, Micros, Ranked
 from storage.event_log import EventSink
 
 logger = logging.getLogger(__name__)
@@ -65,7 +65,7 @@ class Recorder:
         self._log = log
         self._clock = clock
         self._options = options or RecordingOptions()
-        self._waiting: deque[Decision] = deque()
+        self._waiting: deque[Ranked] = deque()
         self._inserting: set[asyncio.Task[None]] = set()
         self._bytes = 0
         self._drainer: asyncio.Task[None] | None = None
@@ -85,7 +85,7 @@ class Recorder:
         """Decisions that are neither kept nor given up yet."""
         return len(self._waiting) + len(self._inserting)
 
-    async def record(self, decision: Decision) -> None:
+    async def record(self, decision: Ranked) -> None:
         """Insert ``decision``; return when it is kept, or when the budget is spent.
 
         Raises:
@@ -126,17 +126,17 @@ class Recorder:
         drainer = {self._drainer} if self._drainer and not self._drainer.done() else set()
         return drainer | self._inserting
 
-    def _full(self, decision: Decision) -> bool:
+    def _full(self, decision: Ranked) -> bool:
         size = self._bytes + len(decision.features)
         return self.pending >= self._options.count or size > self._options.size
 
-    async def _insert_or_raise(self, decision: Decision) -> None:
+    async def _insert_or_raise(self, decision: Ranked) -> None:
         try:
             await asyncio.wait_for(self._log.append(decision), self._options.budget)
         except asyncio.TimeoutError as e:
             raise StorageUnavailable("The event log did not take the decision in time.") from e
 
-    async def _insert_within_budget(self, decision: Decision) -> None:
+    async def _insert_within_budget(self, decision: Ranked) -> None:
         nobody_waits = self._slow and self.pending > 0
         insert = asyncio.create_task(self._insert(decision))
         self._inserting.add(insert)
@@ -149,7 +149,7 @@ class Recorder:
         else:
             self._slow = True
 
-    async def _insert(self, decision: Decision) -> None:
+    async def _insert(self, decision: Ranked) -> None:
         self._bytes += len(decision.features)
         try:
             await self._log.append(decision)
@@ -161,7 +161,7 @@ class Recorder:
         finally:
             self._bytes -= len(decision.features)
 
-    def _wait(self, decision: Decision) -> None:
+    def _wait(self, decision: Ranked) -> None:
         self._waiting.append(decision)
         self._bytes += len(decision.features)
         self._wake()
@@ -200,7 +200,7 @@ class Recorder:
         outcomes = await asyncio.gather(
             *(self._log.append(decision) for decision in batch), return_exceptions=True
         )
-        failed: list[Decision] = []
+        failed: list[Ranked] = []
         for decision, outcome in zip(batch, outcomes, strict=True):
             self._waiting.popleft()
             if isinstance(outcome, StorageUnavailable):

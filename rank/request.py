@@ -30,7 +30,7 @@ LONGEST_ID = 256
 T = TypeVar("T")
 
 
-def _empty_for_null(value: T | None) -> T | list[JsonValue]:
+def empty_for_null(value: T | None) -> T | list[JsonValue]:
     return [] if value is None else value
 
 
@@ -67,11 +67,11 @@ def _unique(actions: list[RankAction]) -> list[RankAction]:
     return actions
 
 
-_Text = Annotated[str, Field(coerce_numbers_to_str=True)]
-_Id = Annotated[str, Field(min_length=1, max_length=LONGEST_ID, coerce_numbers_to_str=True)]
+Text = Annotated[str, Field(coerce_numbers_to_str=True)]
+Id = Annotated[str, Field(min_length=1, max_length=LONGEST_ID, coerce_numbers_to_str=True)]
 # What is inside is checked where it is read, in ``loop.features``: twice would cost a third more.
 # A list ends at its first mistake, or a body full of them would take a second to refuse.
-_Features = Annotated[list[InstanceOf[JsonObject]], FailFast()]
+Features = Annotated[list[InstanceOf[JsonObject]], FailFast()]
 
 
 class RankAction(BaseModel):
@@ -79,8 +79,8 @@ class RankAction(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    id: _Id
-    features: _Features
+    id: Id
+    features: Features
 
 
 class RankRequest(BaseModel):
@@ -95,14 +95,14 @@ class RankRequest(BaseModel):
 
     model_config = ConfigDict(frozen=True, alias_generator=to_camel)
 
-    context_features: Annotated[_Features, BeforeValidator(_empty_for_null)] = []
+    context_features: Annotated[Features, BeforeValidator(empty_for_null)] = []
     actions: Annotated[
         list[RankAction], FailFast(), BeforeValidator(_counted), AfterValidator(_unique)
     ]
-    excluded_actions: Annotated[frozenset[_Text], FailFast(), BeforeValidator(_empty_for_null)] = (
+    excluded_actions: Annotated[frozenset[Text], FailFast(), BeforeValidator(empty_for_null)] = (
         frozenset()
     )
-    event_id: Annotated[_Id, BeforeValidator(_made_if_missing)] = Field(
+    event_id: Annotated[Id, BeforeValidator(_made_if_missing)] = Field(
         default_factory=_made_event_id
     )
     defer_activation: Annotated[bool, BeforeValidator(_false_for_null)] = False
@@ -115,17 +115,17 @@ class RankRequest(BaseModel):
             InvalidRankRequest: With the place of what is wrong.
         """
         request = parse(cls, body, InvalidRankRequest)
-        if b'"_' in body or b"\\u005" in body:  # a name begins with an underscore, plain or escaped
-            return request.model_copy(
-                update={
-                    "context_features": _without_ignored(request.context_features),
-                    "actions": [
-                        action.model_copy(update={"features": _without_ignored(action.features)})
-                        for action in request.actions
-                    ],
-                }
-            )
-        return request
+        return request.model_copy(update=request.cleaned()) if needs_cleaning(body) else request
+
+    def cleaned(self) -> dict[str, list[JsonObject] | list[RankAction]]:
+        """The members that may hold names to ignore, without those."""
+        return {
+            "context_features": cleaned(self.context_features),
+            "actions": [
+                action.model_copy(update={"features": cleaned(action.features)})
+                for action in self.actions
+            ],
+        }
 
     @field_validator("excluded_actions")
     @classmethod
@@ -136,5 +136,11 @@ class RankRequest(BaseModel):
         return excluded
 
 
-def _without_ignored(features: list[JsonObject]) -> list[JsonObject]:
+def needs_cleaning(body: bytes) -> bool:
+    """Whether a name in it may begin with an underscore, plain or escaped."""
+    return b'"_' in body or b"\\u005" in body
+
+
+def cleaned(features: list[JsonObject]) -> list[JsonObject]:
+    """Feature objects without the names to ignore."""
     return cast("list[JsonObject]", without_ignored(cast(JsonValue, features)))

@@ -14,9 +14,12 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from loop.configuration import ServiceConfiguration
-from loop.errors import StorageUnavailable
+from loop.errors import InvalidApiAccess, InvalidMultiSlotApiAccess, StorageUnavailable
+from loop.events import LoopKind
 from loop.manifest import PublishedModel
-from loop.model import Model, ModelError
+from loop.model import ModelError
+from loop.models import open_model
+from loop.settings import LoopSettings
 from rank.decide import Served
 from storage.factory import LoopStorage
 
@@ -77,6 +80,32 @@ class Serving:
             await asyncio.wait({self._background}, timeout=left)
         return self._served
 
+    async def answering(self, kind: LoopKind) -> Served:
+        """``current``, for a call that is made for loops of one kind.
+
+        It reads nothing but what is known. Only where that speaks against the call does it wait
+        for a look at storage, if one is due.
+
+        Raises:
+            InvalidApiAccess: The loop is multi-slot, and the call is not.
+            InvalidMultiSlotApiAccess: The other way round.
+        """
+        served = await self.current()
+        if served.kind not in (kind, None) and self._background is not None:
+            await asyncio.wait({self._background}, timeout=self._patience)
+            served = self._served
+        if served.kind in (kind, None):
+            return served
+        if kind is LoopKind.MULTI_SLOT:
+            raise InvalidMultiSlotApiAccess(
+                "This loop is single-slot: put a policy with --ccb_explore_adf to make it"
+                " multi-slot, or call without 'multislot' in the path."
+            )
+        raise InvalidApiAccess(
+            "This loop is multi-slot: call with 'multislot' in the path, or put a policy with"
+            " --cb_explore_adf to make it single-slot."
+        )
+
     async def refresh(self) -> None:
         """Look at storage now; what was stored before the call is served when it returns.
 
@@ -104,7 +133,13 @@ class Serving:
         )
         if settings is not None:
             self._settings_etag = settings.etag
-            self._served = replace(self._served, configuration=settings.value.configuration)
+            self._served = replace(
+                self._served,
+                configuration=settings.value.configuration,
+                kind=settings.value.kind,
+            )
+        elif self._served.kind is None:  # nobody has ever set anything
+            self._served = replace(self._served, kind=LoopSettings().kind)
         if manifest is not None:
             await self._adopt(manifest.value.model)
             # Only now: a model that storage did not give is asked for again at the next look.
@@ -124,7 +159,7 @@ class Serving:
             self._refuse(published, "altered")
             return
         try:
-            model = await asyncio.to_thread(Model, published.arguments, blob.data)
+            model = await asyncio.to_thread(open_model, published.arguments, blob.data)
         except ModelError:
             self._refuse(published, "not loadable")
             return

@@ -46,19 +46,20 @@ _MISSING: _Condition = {"match_condition": MatchConditions.IfMissing}
 
 
 class AzureBlobs(Blobs):
-    """The blobs of one loop.
+    """The blobs of one folder of a container: those of a loop.
 
     What may be repeated is tried again a bounded number of times. A guarded write is not: its
     second attempt could not tell a stranger's write from its own first one.
 
     Args:
         container: A client that retries nothing by itself; it stays the caller's to close.
-        folder: What the names of this loop's blobs begin with, without a slash.
+        folder: What the names of these blobs begin with, without a slash; empty for the
+            container itself.
     """
 
     def __init__(self, container: ContainerClient, folder: str, timeouts: Timeouts) -> None:
         self._container = container
-        self._folder = f"{folder}/"
+        self._folder = f"{folder}/" if folder else ""
         self._retries = timeouts.retries
         self._write_seconds = timeouts.write
 

@@ -1,4 +1,4 @@
-"""The two documents that a loop's parts share: its settings and its manifest."""
+"""JSON documents: a loop's settings and its manifest, and the register of all loops."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Generic, TypeVar
 from pydantic import BaseModel
 
 from loop.manifest import Manifest
+from loop.register import Register
 from loop.settings import LoopSettings
 from storage.blobs import Blobs
 
@@ -65,3 +66,8 @@ def settings_document(blobs: Blobs) -> Document[LoopSettings]:
 def manifest_document(blobs: Blobs) -> Document[Manifest]:
     """What the trainer has committed."""
     return Document(blobs, "manifest.json", Manifest())
+
+
+def register_document(blobs: Blobs) -> Document[Register]:
+    """Which loops the owner has made, and their keys."""
+    return Document(blobs, "loops.json", Register())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator
 
-from loop.events import SECOND, Decision, Micros, Observation
+from loop.events import SECOND, Micros, Observation, Ranked
 
 BUCKET: int = 10 * SECOND
 """Length of the stretch of time, in microseconds, that events are kept together by."""
@@ -15,7 +15,7 @@ class EventSink(ABC):
     """What events are appended to."""
 
     @abstractmethod
-    async def append(self, event: Decision | Observation) -> None:
+    async def append(self, event: Ranked | Observation) -> None:
         """Insert one row; a repeat of the same decision in its bucket is the same row.
 
         Raises:
@@ -33,7 +33,7 @@ class EventLog(EventSink):
     """
 
     @abstractmethod
-    def decisions(self, start: Micros, end: Micros) -> AsyncIterator[tuple[Micros, list[Decision]]]:
+    def decisions(self, start: Micros, end: Micros) -> AsyncIterator[tuple[Micros, list[Ranked]]]:
         """Scan decisions, a bucket at a time."""
 
     @abstractmethod

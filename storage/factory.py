@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import re
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from types import TracebackType
@@ -16,17 +15,22 @@ from azure.identity.aio import ManagedIdentityCredential
 from azure.storage.blob.aio import ContainerClient, ExponentialRetry
 
 from loop.manifest import Manifest
+from loop.register import Register, checked_name
 from loop.settings import LoopSettings
 from storage.azure_blobs import AzureBlobs
 from storage.blobs import Blobs
-from storage.documents import Document, manifest_document, settings_document
+from storage.documents import (
+    Document,
+    manifest_document,
+    register_document,
+    settings_document,
+)
 from storage.event_log import EventLog
 from storage.options import AccountKey, Identity, StorageOptions
 from storage.table_access import Access, BearerToken, SharedKeyLite
 from storage.table_log import TableLog
 from storage.table_service import TableService
 
-_LOOP_NAME = re.compile(r"[a-z0-9]{1,40}")
 _CONNECTIONS = 256
 _KEEP_ALIVE_SECONDS = 30
 
@@ -53,15 +57,15 @@ class Storage:
         self._loops: dict[str, LoopStorage] = {}
         self._tables: TableService | None = None
         self._container: ContainerClient | None = None
+        self._register: Document[Register] | None = None
 
     def loop(self, name: str) -> LoopStorage:
         """The storage of one loop; nothing is made in it before something is written.
 
         Raises:
-            ValueError: The name is not 1 to 40 lower-case letters and digits.
+            RegisterError: No loop can bear the name.
         """
-        if not _LOOP_NAME.fullmatch(name):
-            raise ValueError(f"A loop's name is 1 to 40 of a-z and 0-9, not {name!r}.")
+        checked_name(name)
         if self._tables is None or self._container is None:
             raise RuntimeError("The storage is not open.")
         if name not in self._loops:
@@ -71,6 +75,13 @@ class Storage:
                 log, blobs, settings_document(blobs), manifest_document(blobs)
             )
         return self._loops[name]
+
+    @property
+    def register(self) -> Document[Register]:
+        """Which loops there are."""
+        if self._register is None:
+            raise RuntimeError("The storage is not open.")
+        return self._register
 
     async def __aenter__(self) -> Storage:
         options = self._options
@@ -87,19 +98,25 @@ class Storage:
             await opening.enter_async_context(session)
             access, credential = await _entry(options.credential, opening)
             self._tables = TableService(session, options.table_endpoint, access, options.timeouts)
-            container = ContainerClient(
-                options.blob_endpoint,
-                options.container,
-                credential,
-                transport=AioHttpTransport(
-                    session=session,
-                    session_owner=False,
-                    connection_timeout=options.timeouts.connect,
-                    read_timeout=options.timeouts.read,
-                ),
-                retry_policy=ExponentialRetry(retry_total=0),
-            )
-            self._container = await opening.enter_async_context(container)
+            containers = [
+                ContainerClient(
+                    options.blob_endpoint,
+                    name,
+                    credential,
+                    transport=AioHttpTransport(
+                        session=session,
+                        session_owner=False,
+                        connection_timeout=options.timeouts.connect,
+                        read_timeout=options.timeouts.read,
+                    ),
+                    retry_policy=ExponentialRetry(retry_total=0),
+                )
+                for name in (options.container, options.register_container)
+            ]
+            for container in containers:
+                await opening.enter_async_context(container)
+            self._container, registering = containers
+            self._register = register_document(AzureBlobs(registering, "", options.timeouts))
             self._opened = opening.pop_all()
         return self
 
@@ -110,7 +127,7 @@ class Storage:
         traceback: TracebackType | None,
     ) -> None:
         self._loops.clear()
-        self._tables = self._container = None
+        self._tables = self._container = self._register = None
         await self._opened.aclose()
 
 

@@ -67,7 +67,8 @@ class StorageOptions:
     Attributes:
         blob_endpoint: URL of the blob service, without a slash at its end.
         table_endpoint: URL of the table service, without a slash at its end.
-        container: The blob container that all loops share.
+        container: The blob container that all loops share. The register is in one of its own,
+            beside it: who is let in to read the joined log does not read the keys.
         shards: Tails of the event log that share its load, 1 to 100. Scans look at this many:
             it may grow, and must never shrink while the log holds rows.
     """
@@ -86,6 +87,11 @@ class StorageOptions:
         by_identity = isinstance(self.credential, Identity)
         if by_identity and not all(url.startswith("https://") for url in endpoints):
             raise StorageSettingsError(f"{CONNECTION}: an identity is shown only over https.")
+
+    @property
+    def register_container(self) -> str:
+        """The blob container that the register is in."""
+        return f"{self.container}-register"
 
 
 def storage_options(settings: Mapping[str, str], shards: int = 4) -> StorageOptions:

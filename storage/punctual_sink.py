@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from loop.errors import StorageUnavailable
-from loop.events import SECOND, Decision, Micros, Observation
+from loop.events import SECOND, Micros, Observation, Ranked
 from storage.event_log import EventSink
 
 
@@ -26,7 +26,7 @@ class PunctualSink(EventSink):
         self._clock = clock
         self._deadline = int(deadline * SECOND)
 
-    async def append(self, event: Decision | Observation) -> None:
+    async def append(self, event: Ranked | Observation) -> None:
         await self._sink.append(event)
         if self._clock() - event.time > self._deadline:
             raise StorageUnavailable("The event log has taken the event too late.")

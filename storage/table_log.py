@@ -14,7 +14,15 @@ from operator import attrgetter
 from string import ascii_lowercase
 
 from loop.errors import StorageUnavailable
-from loop.events import Decision, Dropped, Micros, Observation, Reward
+from loop.events import (
+    Activation,
+    Decision,
+    Dropped,
+    Micros,
+    MultiSlotDecision,
+    Observation,
+    Ranked,
+)
 from storage.blobs import Blobs, Conflict
 from storage.event_log import EventLog
 from storage.table_rows import (
@@ -59,8 +67,8 @@ class TableLog(EventLog):
         self._shards = shards
         self._generations: dict[str, str] = {}
 
-    async def append(self, event: Decision | Observation) -> None:
-        if not isinstance(event, Decision):
+    async def append(self, event: Ranked | Observation) -> None:
+        if not isinstance(event, (Decision, MultiSlotDecision)):
             row = observation_row(event, self._shards)
         elif len(content := payload(event)) <= PAYLOAD_LIMIT:
             row = decision_row(event, self._shards, content)
@@ -70,7 +78,7 @@ class TableLog(EventLog):
 
     async def decisions(
         self, start: Micros, end: Micros
-    ) -> AsyncIterator[tuple[Micros, list[Decision]]]:
+    ) -> AsyncIterator[tuple[Micros, list[Ranked]]]:
         for tables in await self._days(start, end):
             async for bucket, rows in buckets(self._service, tables, "e", self._shards, start, end):
                 found = [decision for row in rows if (decision := await self._decision(row))]
@@ -104,7 +112,7 @@ class TableLog(EventLog):
         async for entry in self._blobs.list(_OVERFLOW):
             await self._blobs.delete(entry.name)
 
-    async def _overflow(self, decision: Decision, content: bytes) -> bytes:
+    async def _overflow(self, decision: Ranked, content: bytes) -> bytes:
         bucket = bucket_of(partition("e", 0, decision.time))
         name = f"{_OVERFLOW}{day_of(decision.time)}/{bucket}-{event_hash(decision.event_id)}"
         try:
@@ -130,7 +138,7 @@ class TableLog(EventLog):
     def _generation(self, day: str) -> str:
         return self._generations.get(day, "a")
 
-    async def _decision(self, row: Entity) -> Decision | None:
+    async def _decision(self, row: Entity) -> Ranked | None:
         name = overflow_of(row)
         if name is None:
             return read_decision(payload_of(row))
@@ -158,5 +166,5 @@ class TableLog(EventLog):
 def _observation_order(observation: Observation) -> tuple[Micros, str, str]:
     if isinstance(observation, Dropped):
         return observation.time, "", observation.nonce
-    nonce = observation.nonce if isinstance(observation, Reward) else ""
+    nonce = "" if isinstance(observation, Activation) else observation.nonce
     return observation.time, observation.event_id, nonce

@@ -4,13 +4,15 @@
 |---|---|---|---|
 | decision | ``e{shard:02d}_{bucket}`` | ``{h}`` | ``p0`` … ``p14`` or ``blob`` |
 | reward | ``r{shard:02d}_{bucket}`` | ``{h}_{nonce}`` | ``id``, ``t``, ``v`` |
+| multi-slot reward | ``r{shard:02d}_{bucket}`` | ``{h}_{nonce}`` | ``id``, ``t``, ``s`` |
 | activation | ``r{shard:02d}_{bucket}`` | ``{h}_a`` | ``id``, ``t`` |
 | drop report | ``r{shard:02d}_{bucket}`` | ``d_{nonce}`` | ``t``, ``n`` |
 
 A decision's compressed payload is split over ``p0`` … ``p14``, or ``blob`` names where it is.
 ``h`` is the BLAKE2b hash of 96 bits of the event id, in hex; the shard is that of the hash, and
 of the nonce for a drop report. ``bucket`` is the start of the bucket in seconds since 1970, in
-ten digits. ``id`` is percent-encoded, since properties can't hold every character.
+ten digits. ``id`` is percent-encoded, since properties can't hold every character. ``s`` is a list
+of slot ids and values, as compressed JSON: 50 of the longest ids take 51 KiB of its 64.
 """
 
 from __future__ import annotations
@@ -25,7 +27,17 @@ from urllib.parse import quote, unquote
 
 import orjson
 
-from loop.events import SECOND, Activation, Decision, Dropped, Micros, Observation, Reward
+from loop.events import (
+    SECOND,
+    Activation,
+    Dropped,
+    Micros,
+    Observation,
+    Ranked,
+    Reward,
+    SlotRewards,
+    decode_decision,
+)
 from storage.event_log import BUCKET
 from storage.table_service import Entity
 
@@ -82,12 +94,12 @@ def event_hash(event_id: str) -> str:
     return blake2b(event_id.encode(), digest_size=12).hexdigest()
 
 
-def payload(decision: Decision) -> bytes:
+def payload(decision: Ranked) -> bytes:
     """Everything about a decision, compressed."""
     return zlib.compress(decision.encode(), 1)
 
 
-def decision_row(decision: Decision, shards: int, content: bytes) -> bytes:
+def decision_row(decision: Ranked, shards: int, content: bytes) -> bytes:
     """The row of a decision whose payload fits into it, as JSON."""
     row = _decision_keys(decision, shards)
     for i, start in enumerate(range(0, len(content), _PROPERTY_BYTES)):
@@ -96,7 +108,7 @@ def decision_row(decision: Decision, shards: int, content: bytes) -> bytes:
     return orjson.dumps(row)
 
 
-def overflow_row(decision: Decision, shards: int, blob: str) -> bytes:
+def overflow_row(decision: Ranked, shards: int, blob: str) -> bytes:
     """The row of a decision whose payload is in a blob, as JSON."""
     return orjson.dumps(_decision_keys(decision, shards) | {"blob": blob})
 
@@ -116,6 +128,10 @@ def observation_row(observation: Observation, shards: int) -> bytes:
         if isinstance(observation, Reward):
             suffix = observation.nonce
             row |= {"v": observation.value, "v@odata.type": "Edm.Double"}
+        elif isinstance(observation, SlotRewards):
+            suffix = observation.nonce
+            values = zlib.compress(orjson.dumps(observation.values), 1)
+            row |= {"s": base64.b64encode(values).decode(), "s@odata.type": "Edm.Binary"}
         else:
             suffix = _ACTIVATED
     row |= {"PartitionKey": partition("r", shard, time), "RowKey": f"{h}_{suffix}"}
@@ -136,9 +152,9 @@ def payload_of(row: Entity) -> bytes:
     return b"".join(chunks)
 
 
-def read_decision(content: bytes) -> Decision:
+def read_decision(content: bytes) -> Ranked:
     """The inverse of ``payload``."""
-    return Decision.decode(zlib.decompress(content))
+    return decode_decision(zlib.decompress(content))
 
 
 def read_observation(row: Entity) -> Observation:
@@ -150,10 +166,13 @@ def read_observation(row: Entity) -> Observation:
     event_id = unquote(str(row["id"]))
     if suffix == _ACTIVATED:
         return Activation(event_id, time)
+    if "s" in row:
+        values = orjson.loads(zlib.decompress(base64.b64decode(str(row["s"]))))
+        return SlotRewards(event_id, time, tuple((slot, value) for slot, value in values), suffix)
     return Reward(event_id, time, float(row["v"]), suffix)
 
 
-def _decision_keys(decision: Decision, shards: int) -> dict[str, str]:
+def _decision_keys(decision: Ranked, shards: int) -> dict[str, str]:
     h = event_hash(decision.event_id)
     return {"PartitionKey": partition("e", _shard(h, shards), decision.time), "RowKey": h}
 

@@ -34,7 +34,7 @@ def options(azurite: Azurite) -> StorageOptions:
 @pytest.fixture
 def loop_name() -> str:
     """A loop that no other test uses."""
-    return f"t{uuid4().hex[:16]}"
+    return f"t{uuid4().hex[:12]}"
 
 
 @pytest.fixture

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
 
-from api.options import DEFAULT_LOOP, key_settings
-from storage.options import CONNECTION
+from api.deployment import now
+from api.options import KEY_SETTINGS
+from local.azurite import CONNECTION_FILE
+from loop.register import DEFAULT_LOOP
+from management.loops import add_loop
+from storage.factory import open_storage
+from storage.options import CONNECTION, storage_options
 
 ROOT = Path(__file__).resolve().parent.parent
 START_SECONDS = 90.0
@@ -31,6 +38,12 @@ class NotStarted(Exception):
     """Raised when the service does not come up; the text is what it printed."""
 
 
+async def make_loops(connection: str, names: Iterable[str]) -> dict[str, tuple[str, str]]:
+    """Make loops in a storage, as `python -m cli loops add` does; the keys of each."""
+    async with open_storage(storage_options({CONNECTION: connection})) as storage:
+        return {name: (await add_loop(storage.register, name, now())).keys for name in names}
+
+
 class LocalService:
     """A service and its Azurite, from entering the block to leaving it.
 
@@ -38,12 +51,12 @@ class LocalService:
 
     Args:
         folder: For Azurite's data and the service's output; kept.
-        loops: Names of its loops beside ``default``; each has keys of its own.
+        loops: Names of loops to make beside ``default``, once it is started.
         settings: Environment variables over ``QUICK``.
 
     Attributes:
         endpoint: Where it answers, once it has been started.
-        keys: Both keys of each loop.
+        keys: Both keys of each loop that there is.
     """
 
     def __init__(
@@ -52,24 +65,30 @@ class LocalService:
         self._log = folder / "service.log"
         self._process: subprocess.Popen[bytes] | None = None
         self.endpoint = ""
-        self.keys = {name: (f"test-{name}-1", f"test-{name}-2") for name in (DEFAULT_LOOP, *loops)}
+        self.keys = {DEFAULT_LOOP: ("test-default-1", "test-default-2")}
+        self._missing = tuple(loops)
+        self._azurite = folder / "azurite"
         # A storage account that the developer's own settings name is none of a test's business.
         inherited = {name: value for name, value in os.environ.items() if CONNECTION not in name}
         self._environment = {
             **inherited,
             **QUICK,
             "PORT": "0",
-            "AZURITE_DIR": str(folder / "azurite"),
-            "PERSONALIZER_LOOPS": ",".join(self.keys),
+            "AZURITE_DIR": str(self._azurite),
+            **dict(zip(KEY_SETTINGS, self.keys[DEFAULT_LOOP], strict=True)),
             **(settings or {}),
         }
-        for loop, keys in self.keys.items():
-            self._environment.update(zip(key_settings(loop), keys, strict=True))
 
     @property
     def key(self) -> str:
         """The first key of the loop ``default``."""
         return self.keys[DEFAULT_LOOP][0]
+
+    @property
+    def connection(self) -> str:
+        """The connection string of its storage."""
+        named = self._environment.get(CONNECTION)
+        return named or (self._azurite / CONNECTION_FILE).read_text()
 
     @property
     def output(self) -> str:
@@ -106,6 +125,12 @@ class LocalService:
             raise
         # The same one when it is started again.
         self._environment["PORT"] = self.endpoint.rpartition(":")[2]
+        if self._missing:
+            # In a thread, since whoever starts it may be inside an event loop.
+            with ThreadPoolExecutor(1) as thread:
+                made = make_loops(self.connection, self._missing)
+                self.keys |= thread.submit(asyncio.run, made).result()
+            self._missing = ()
 
     def stop(self) -> int:
         """Press Ctrl-C and return the exit code; one that does not end is killed."""

@@ -7,9 +7,11 @@ from itertools import groupby
 
 from loop.configuration import ServiceConfiguration
 from loop.events import LearningMode, Micros
-from loop.joined import JoinedEvent, unjoined_line
+from loop.joined import unjoined_line
+from loop.joined_log import Event, join, without_slot
 from loop.joining import Joiner, Unjoined
 from loop.manifest import Counts
+from loop.metrics import LearningMetrics
 from loop.segments import HOUR
 from trainer.learner import is_one_line, loggable
 from trainer.lineage import Lineage
@@ -26,6 +28,7 @@ class Intake:
 
     Args:
         joiner: Counts into ``counts`` as well.
+        metrics: What is added to.
         log: Where joined events go.
         late: Where rewards and activations go that no event was learned with.
 
@@ -38,6 +41,7 @@ class Intake:
         configuration: ServiceConfiguration,
         joiner: Joiner,
         counts: Counts,
+        metrics: LearningMetrics,
         lineage: Lineage,
         log: SegmentWriter,
         late: SegmentWriter,
@@ -45,6 +49,7 @@ class Intake:
         self._configuration = configuration
         self._joiner = joiner
         self._counts = counts
+        self._metrics = metrics
         self._lineage = lineage
         self._log = log
         self._late = late
@@ -61,14 +66,16 @@ class Intake:
         for number, (decision, observations) in enumerate(self._joiner.join(bucket.rows)):
             if number % _BREATH == 0:
                 await asyncio.sleep(0)
-            event = JoinedEvent.of(decision, observations, self._configuration)
+            self._counts.slotless += without_slot(decision, observations)
+            event = join(decision, observations, self._configuration)
             if learner is not None:
                 event = learner.teach(event)
             # What a model has learned from is JSON; reading it twice would cost a tenth of it all.
-            taught = learner is not None and event.lesson is not None
+            taught = learner is not None and learner.takes(event)
             if not (taught and is_one_line(decision.features)):
                 event = loggable(event)
             self._count(event)
+            self._metrics.add(event)
             lines.append(event.line())
         self.events += len(lines)
         await self._log.add(Micros(bucket.end - 1), lines)
@@ -80,7 +87,7 @@ class Intake:
             rows = list(unjoined)
             await self._late.add(rows[0].observation.time, map(unjoined_line, rows))
 
-    def _count(self, event: JoinedEvent) -> None:
+    def _count(self, event: Event) -> None:
         counts = self._counts
         if not event.rewarded:
             counts.defaulted += 1
@@ -90,6 +97,8 @@ class Intake:
             counts.logged_only += 1
         elif not event.activated:
             counts.not_activated += 1
+        elif event.decision.kind is not self._lineage.kind:
+            counts.other_kind += 1
         else:
             counts.learned += 1
 

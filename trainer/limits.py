@@ -22,7 +22,6 @@ class Limits:
         quiet_seconds: How far the position moves, with nothing to learn, before that is written
             down; until then the same empty stretch is looked at again.
         sweep_seconds: How often retention is looked after.
-        kept_models: How many published models are kept, the current one included.
     """
 
     seconds: float = 240.0
@@ -31,7 +30,6 @@ class Limits:
     segment_bytes: int = 64 * 1024 * 1024
     quiet_seconds: float = 300.0
     sweep_seconds: float = 3600.0
-    kept_models: int = 3
 
     @property
     def grace(self) -> int:

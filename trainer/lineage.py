@@ -8,9 +8,11 @@ from contextlib import ExitStack
 
 from loop.errors import InvalidPolicyConfiguration
 from loop.events import Micros
-from loop.learning_settings import DEFAULT_ARGUMENTS, with_exploration
-from loop.manifest import Counts, Manifest, Retrain
-from loop.model import Model, ModelError
+from loop.iso import micros_of
+from loop.learning_settings import with_exploration
+from loop.manifest import Counts, Manifest, Retrain, StagedModel
+from loop.model import ModelError
+from loop.models import AnyModel, open_model
 from loop.settings import LoopSettings
 from storage.blobs import Blobs
 from trainer.learner import Learner
@@ -30,6 +32,9 @@ class Lineage:
         manifest: What the run has started from.
         now: When it has started.
         opened: Closes the models.
+
+    Attributes:
+        kind: That of the loop; decisions of the other kind are not learned from.
     """
 
     def __init__(
@@ -45,6 +50,7 @@ class Lineage:
         self._configuration = settings.configuration
         self._version = settings.training_version
         self._settings = settings
+        self.kind = settings.kind
         self._now = now
         self._opened = opened
         self._learner: Learner | None = None
@@ -105,11 +111,10 @@ class Lineage:
                 self._rebuild = self._begun()
         return self._learner
 
-    async def conclude(self, run_id: str, now: Micros, kept: int, counts: Counts) -> Manifest:
-        """Write what was learned, and publish it if it works.
+    async def conclude(self, run_id: str, now: Micros, counts: Counts) -> Manifest:
+        """Write what was learned, and stage it if it works; publish it, unless the owner does.
 
         Args:
-            kept: How many published models are kept.
             counts: Corrected where what was learned comes to nothing.
 
         Returns:
@@ -121,13 +126,10 @@ class Lineage:
         learner = self._learner
         if learner is None or not (learner.lessons or self._rebuilt):
             return manifest
-        former = manifest.former_models
-        if manifest.model is not None:
-            former = (manifest.model.blob, *former)[: kept - 1]
         if not learner.taught:
-            return manifest.model_copy(update={"model": None, "former_models": former})
+            return manifest.model_copy(update={"model": None, "trained": None})
         arguments, data = learner.model.arguments, learner.model.save()
-        if not works(arguments, data, learner.last):
+        if not works(arguments, data, learner.last, learner.last_slots):
             logger.error("model_broken", extra={"run_id": run_id})
             await self._blobs.write(f"{BROKEN}{run_id}.vw", data)
             counts.broken_models += 1
@@ -136,14 +138,18 @@ class Lineage:
             counts.unlearnable += lost
             return manifest
         name = f"{MODELS}{run_id}.vw"
-        published = await keep(self._blobs, name, run_id, arguments, data, now)
-        return manifest.model_copy(
-            update={
-                "model": published,
-                "former_models": former,
-                "first_model_created": manifest.first_model_created or now,
-            }
+        kept = await keep(self._blobs, name, run_id, arguments, data, now)
+        model = StagedModel(
+            **kept.model_dump(),
+            configured=micros_of(self._configuration.last_configuration_edit_date),
+            first_event=learner.first_event,
+            last_event=learner.last_event,
+            lessons=learner.lessons,
         )
+        staged = manifest.with_staged(model, self._configuration.staged_model_history_length)
+        if not self._configuration.model_auto_publish:
+            return staged
+        return staged.with_published(model, now)
 
     def _with(self, retrain: Retrain | None, training_version: int | None = None) -> Manifest:
         version = self._manifest.training_version if training_version is None else training_version
@@ -152,17 +158,21 @@ class Lineage:
     def _begun(self) -> Retrain:
         return begun(self._version, self._now, self._configuration.model_retrain_days)
 
-    def _open(self, model: Model) -> Model:
-        return self._opened.enter_context(model)
+    def _open(self, model: AnyModel) -> AnyModel:
+        self._opened.enter_context(model)
+        return model
 
     async def _current(self) -> Learner:
-        published = self._manifest.model
-        if published is None:
+        current = self._manifest.trained or self._manifest.model
+        if current is None:
             return self._fresh()
-        return Learner(self._open(await load(self._blobs, published)), taught=True)
+        model = self._open(await load(self._blobs, current))
+        if model.kind is not self.kind:
+            raise ModelError(f"it is {model.kind.value}, and the loop is {self.kind.value}")
+        return Learner(model, taught=True)
 
     def _fresh(self) -> Learner:
-        return Learner(self._open(Model(_arguments(self._settings))), taught=False)
+        return Learner(self._open(open_model(_arguments(self._settings))), taught=False)
 
     async def _candidate(self, rebuild: Retrain) -> Learner:
         if rebuild.candidate is not None:
@@ -191,8 +201,7 @@ class Lineage:
 
 
 def _arguments(settings: LoopSettings) -> str:
-    policy = settings.policy
-    text = DEFAULT_ARGUMENTS if policy is None else policy.arguments
+    text = settings.policy_in_force().arguments
     try:
         return with_exploration(text, settings.configuration.exploration_percentage)
     except InvalidPolicyConfiguration as error:

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from hashlib import sha256
 
 from loop.events import Micros
 from loop.features import Action, compose, vw_lines
 from loop.manifest import PublishedModel
-from loop.model import Model, ModelError
+from loop.model import Model, ModelError, Scores
+from loop.models import AnyModel, open_model
+from loop.multi_slot_model import Slot
 from storage.blobs import Blobs
 
 MODELS = "models/"
 BROKEN = "models/broken/"
 STATE = "state/"
+METRICS = "metrics/"
 
 _ANYTHING = vw_lines(compose([], [Action("a", []), Action("b", [])]))
+_ANY_SLOT = (Slot((0, 1), "0"),)
 
 
-async def load(blobs: Blobs, published: PublishedModel) -> Model:
+async def load(blobs: Blobs, published: PublishedModel) -> AnyModel:
     """The model, able to go on learning.
 
     Raises:
@@ -28,7 +33,7 @@ async def load(blobs: Blobs, published: PublishedModel) -> Model:
         raise ModelError("its blob is gone")
     if sha256(blob.data).hexdigest() != published.sha256:
         raise ModelError("its blob is not what was written")
-    return Model(published.arguments, blob.data)
+    return open_model(published.arguments, blob.data)
 
 
 async def keep(
@@ -45,15 +50,21 @@ async def keep(
     )
 
 
-def works(arguments: str, data: bytes, lines: list[str]) -> bool:
+def works(arguments: str, data: bytes, lines: list[str], slots: Sequence[Slot] = ()) -> bool:
     """Whether a saved model loads again and decides, with probabilities that are ones.
 
     Args:
         lines: Some event that it has learned from; any other does where there is none.
+        slots: The slots of that event, for a multi-slot model.
     """
     try:
-        with Model(arguments, data) as model:
-            probabilities = model.decide(lines or _ANYTHING).probabilities
+        with open_model(arguments, data) as model:
+            if isinstance(model, Model):
+                choices: tuple[Scores, ...] = (model.decide(lines or _ANYTHING),)
+            elif lines:
+                choices = model.decide(lines, slots)
+            else:
+                choices = model.decide([*_ANYTHING, "|"], _ANY_SLOT)
     except ModelError:
         return False
-    return all(0 <= p <= 1.001 for p in probabilities)
+    return all(0 <= p <= 1.001 for scores in choices for p in scores.probabilities)

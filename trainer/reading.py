@@ -8,21 +8,19 @@ from collections.abc import AsyncGenerator, AsyncIterator
 import zstandard
 
 from loop.events import Micros
-from loop.joined import JoinedEvent
+from loop.joined_log import Event, read_line
 from loop.segments import HOUR, JOINED_LOG, hour_of, sequence_of
 from storage.blobs import Blobs
 
 logger = logging.getLogger(__name__)
 
 
-async def joined_events(
-    blobs: Blobs, start: Micros, end: Micros
-) -> AsyncGenerator[JoinedEvent, None]:
+async def joined_events(blobs: Blobs, start: Micros, end: Micros) -> AsyncGenerator[Event, None]:
     """The events decided from ``start`` to before ``end``, in the order that they are logged in."""
     for name in await _files(blobs, start, end):
         async for line in lines(blobs.stream(name)):
             try:
-                event = JoinedEvent.from_line(line)
+                event = read_line(line)
             except ValueError:
                 logger.warning("log_line_unreadable", extra={"blob": name})
                 continue

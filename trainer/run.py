@@ -9,10 +9,12 @@ from contextlib import ExitStack, aclosing
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 
+from loop.configuration import FOREVER
 from loop.errors import StorageUnavailable
 from loop.events import SECOND, Micros
 from loop.joining import EARLY, Joiner, JoinState
 from loop.manifest import Manifest
+from loop.metrics import LearningMetrics
 from loop.segments import JOINED_LOG, LATE_LOG
 from loop.settings import LoopSettings
 from storage.documents import Version
@@ -21,9 +23,9 @@ from trainer.commit import commit
 from trainer.intake import Intake
 from trainer.limits import Limits, micros
 from trainer.lineage import Lineage
-from trainer.models import STATE
+from trainer.models import METRICS, STATE
 from trainer.report import Outcome, RunReport
-from trainer.retention import named_blobs, sweep
+from trainer.retention import DAY, named_blobs, sweep
 from trainer.scan import Observed, Stretch, in_order, start_of_bucket
 from trainer.segments import SegmentWriter, settle
 
@@ -97,6 +99,7 @@ class _Run:
         self._started = started
         self._id = _run_id(started)
         self._counts = replace(read.value.counts)
+        self._metrics_blob = read.value.metrics
         self._lineage = Lineage(storage.blobs, read.value, settings, started, models)
         self._log = SegmentWriter(storage.blobs, JOINED_LOG, self._id, limits)
         self._late = SegmentWriter(storage.blobs, LATE_LOG, self._id, limits)
@@ -109,10 +112,17 @@ class _Run:
         await self._lineage.catch_up(position, self._deadline(_REBUILD_SHARE), self._clock)
 
         state = await self._join_state()
+        metrics = await self._metrics()
         wait = self._configuration.reward_wait_time // timedelta(microseconds=1)
         joiner = Joiner(state, wait, self._counts)
         intake = Intake(
-            self._configuration, joiner, self._counts, self._lineage, self._log, self._late
+            self._configuration,
+            joiner,
+            self._counts,
+            metrics,
+            self._lineage,
+            self._log,
+            self._late,
         )
         observed = self._manifest.observed or start_of_bucket(max(0, position - EARLY))
         complete = self._started - self._limits.grace
@@ -123,6 +133,8 @@ class _Run:
         backlog_changed = backlog or self._manifest.backlog
         if not (intake.events or self._lineage.moved or backlog_changed or moved):
             return RunReport(Outcome.IDLE, position)
+        if intake.events:
+            await self._write_metrics(metrics)
         manifest = await self._conclude(state, reached, backlog)
         committed = await commit(self._storage.manifest, self._read, manifest)
         if committed:
@@ -152,6 +164,21 @@ class _Run:
             return JoinState()
         return JoinState.decode(blob.data)
 
+    async def _metrics(self) -> LearningMetrics:
+        if self._metrics_blob is None:
+            return LearningMetrics()
+        blob = await self._blobs.read(self._metrics_blob)
+        if blob is None:
+            logger.error("metrics_lost", extra={"blob": self._metrics_blob})
+            return LearningMetrics()
+        return LearningMetrics.decode(blob.data)
+
+    async def _write_metrics(self, metrics: LearningMetrics) -> None:
+        days = self._configuration.log_retention_days
+        metrics.forget(0 if days == FOREVER else self._started - days * DAY)
+        self._metrics_blob = f"{METRICS}{self._id}"
+        await self._blobs.write(self._metrics_blob, metrics.encode())
+
     async def _take_in(self, intake: Intake, stretch: Stretch) -> Stretch:
         """Go through a stretch as far as the time allows; what is left of it is returned."""
         position, observed = stretch.position, stretch.observed
@@ -174,8 +201,7 @@ class _Run:
 
     async def _conclude(self, state: JoinState, reached: Stretch, backlog: bool) -> Manifest:
         """Write all that the manifest names, and the manifest, as far as it is not committed."""
-        kept = self._limits.kept_models
-        manifest = await self._lineage.conclude(self._id, self._clock(), kept, self._counts)
+        manifest = await self._lineage.conclude(self._id, self._clock(), self._counts)
         segments = (*await self._log.finish(), *await self._late.finish())
         join_state = None
         if state:
@@ -191,6 +217,7 @@ class _Run:
                 "backlog": backlog,
                 "swept": self._started if self._sweeps() else manifest.swept,
                 "join_state": join_state,
+                "metrics": self._metrics_blob,
                 "segments": segments,
                 "counts": self._counts,
             }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 
-from loop.events import Decision, Micros, Observation
+from loop.events import Micros, Observation, Ranked
 from storage.event_log import BUCKET, EventLog
 
 
@@ -22,7 +22,7 @@ class Decided:
     """The decisions of a bucket; all before ``end`` has been given by now."""
 
     end: Micros
-    rows: list[Decision]
+    rows: list[Ranked]
 
 
 @dataclass(frozen=True, slots=True)

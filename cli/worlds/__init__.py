@@ -13,7 +13,7 @@ def names() -> list[str]:
     """Names of all worlds, sorted.
 
     >>> names()
-    ['coffee', 'news']
+    ['coffee', 'news', 'shop']
     """
     return sorted(module.name for module in iter_modules(__path__))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import replace
 from typing import Protocol
@@ -11,15 +11,19 @@ import httpx
 import pytest
 from azure.functions import AuthLevel, FunctionApp
 
-from api.options import LoopKeys, Options
+from api.keys import KEY_HEADER
+from api.options import Options
 from api.registration import register
 from api.service import Service
 from local.functions import read_functions
 from local.host import Host
+from loop.events import Micros
+from loop.register import Register
+from storage.factory import Storage
 from storage.options import StorageOptions, Timeouts
 
-KEYS = {"Ocp-Apim-Subscription-Key": "key-one"}
-OTHER_KEYS = {"Ocp-Apim-Subscription-Key": "key-of-another-loop"}
+KEYS = {KEY_HEADER: "key-one"}
+OTHER_KEYS = {KEY_HEADER: "key-of-another-loop"}
 
 NOWHERE = Timeouts(connect=0.2, append=0.2, read=0.2, write=0.2, retries=())
 
@@ -36,18 +40,38 @@ class Serve(Protocol):
 
 
 @pytest.fixture
-def serve(options: StorageOptions, loop_name: str) -> Serve:
-    """How to start a service whose loop is ``loop_name``."""
+def options(options: StorageOptions, loop_name: str) -> StorageOptions:
+    """A container for each test, so that each has a register of its own."""
+    return replace(options, container=loop_name)
+
+
+async def register_loops(storage: Storage, loops: Mapping[str, tuple[str, str]]) -> None:
+    """Put these loops, and no others, into the register."""
+    register = Register()
+    for name, keys in loops.items():
+        register = register.with_loop(name, keys, Micros(0))
+    await storage.register.replace(register, await storage.register.read())
+
+
+@pytest.fixture
+async def serve(options: StorageOptions, opened: Storage, loop_name: str) -> Serve:
+    """How to start a service that has the loop ``loop_name`` and another one.
+
+    Where its settings have keys, these open its loop ``default``.
+    """
+    await register_loops(
+        opened,
+        {
+            loop_name: (KEYS[KEY_HEADER], "key-two"),
+            f"{loop_name}b": (OTHER_KEYS[KEY_HEADER], "key-two-of-another-loop"),
+        },
+    )
 
     @asynccontextmanager
     async def started(
         settings: Options = DEFAULTS, storage: StorageOptions | None = None
     ) -> AsyncIterator[httpx.AsyncClient]:
-        loops = (
-            LoopKeys(loop_name, ("key-one", "key-two")),
-            LoopKeys(f"{loop_name}b", ("key-of-another-loop",)),
-        )
-        service = Service(replace(settings, loops=loops), storage or options)
+        service = Service(settings, storage or options)
         app = FunctionApp(http_auth_level=AuthLevel.ANONYMOUS)
         register(app, service)
         transport = httpx.ASGITransport(Host(read_functions(app, "", {})))

@@ -1,43 +1,27 @@
-"""Keys: which loop one opens, and how a refusal reads."""
+"""Keys: which loop one opens."""
 
 from __future__ import annotations
 
 import pytest
 
 from api.keys import Keyring
-from api.options import LoopKeys
-from loop.errors import Unauthorized
 
-LOOPS = (LoopKeys("default", ("first", "second")), LoopKeys("shop", ("third",)))
+LOOPS = {"default": ("first", "second"), "shop": ("third", "fourth")}
 
 
 @pytest.mark.parametrize(
-    ("key", "addressed", "loop"),
-    [
-        ("first", None, "default"),
-        ("second", None, "default"),
-        ("third", None, "shop"),
-        ("third", "shop", "shop"),
-        ("third", "SHOP", "shop"),
-    ],
+    ("key", "loop"),
+    [("first", "default"), ("second", "default"), ("third", "shop"), ("fourth", "shop")],
 )
-def test_both_keys_of_a_loop_open_it(key: str, addressed: str | None, loop: str) -> None:
-    assert Keyring(LOOPS).open(key, addressed) == loop
+def test_both_keys_of_a_loop_open_it(key: str, loop: str) -> None:
+    assert Keyring(LOOPS).find(key) == loop
 
 
-@pytest.mark.parametrize("key", [None, "", "fourth", "FIRST", "first ", "schlüssel☕", "\udc80"])
-def test_any_other_key_is_refused_by_the_header_and_without_an_echo(key: str | None) -> None:
-    with pytest.raises(Unauthorized, match="Ocp-Apim-Subscription-Key") as error:
-        Keyring(LOOPS).open(key)
-    assert not key or key not in error.value.message
+@pytest.mark.parametrize("key", ["", "fifth", "FIRST", "first ", "schlüssel☕", "\udc80"])
+def test_any_other_key_opens_none(key: str) -> None:
+    assert Keyring(LOOPS).find(key) is None
 
 
-@pytest.mark.parametrize("addressed", ["default", "nowhere"])
-def test_a_key_opens_only_its_own_loop(addressed: str) -> None:
-    with pytest.raises(Unauthorized, match="does not open the loop"):
-        Keyring(LOOPS).open("third", addressed)
-
-
-def test_a_service_without_keys_says_what_to_set() -> None:
-    with pytest.raises(Unauthorized, match="PERSONALIZER_KEY1 or PERSONALIZER_KEY2"):
-        Keyring((LoopKeys("default", ()),)).open("anything")
+def test_a_keyring_without_keys_is_empty() -> None:
+    assert not Keyring({"default": ()})
+    assert Keyring(LOOPS)

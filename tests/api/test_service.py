@@ -10,6 +10,7 @@ from uuid import UUID
 import httpx
 import pytest
 
+from api.keys import KEY_HEADER
 from api.options import Options
 from loop.events import SECOND, Decision, Micros, Observation, Reward
 from loop.learning_settings import DEFAULT_ARGUMENTS
@@ -41,7 +42,8 @@ async def logged(storage: LoopStorage) -> tuple[list[Decision], list[Observation
         return [], []
     start = Micros(first // BUCKET * BUCKET)
     end = Micros(start + 3 * 86_400 * SECOND)
-    decisions = [row async for _, rows in storage.log.decisions(start, end) for row in rows]
+    scan = storage.log.decisions(start, end)
+    decisions = [row async for _, rows in scan for row in rows if isinstance(row, Decision)]
     observations = [row async for _, rows in storage.log.observations(start, end) for row in rows]
     return decisions, observations
 
@@ -238,17 +240,21 @@ async def test_where_storage_is_gone_rank_answers_and_reward_says_when_to_retry(
         table_endpoint="http://127.0.0.1:9/devstoreaccount1",
         timeouts=NOWHERE,
     )
-    async with serve(Options(trainer_grace=0.9), gone) as client:
+    # AND a loop whose key is a setting
+    settings = Options(trainer_grace=0.9, default_keys=(KEYS[KEY_HEADER],))
+    async with serve(settings, gone) as client:
         # WHEN an application ranks and rewards
         ranked = await client.post("/personalizer/v1.0/rank", headers=KEYS, json=RANK)
         rewarded = await client.post(
             "/personalizer/v1.0/events/e1/reward", headers=KEYS, json={"value": 1}
         )
         configured = await client.get("/personalizer/v1.0/configurations/service", headers=KEYS)
-    # THEN it has its answer, and knows to send the reward again
+        # AND one whose key is in the register calls
+        unknown = await client.post("/personalizer/v1.0/rank", headers=OTHER_KEYS, json=RANK)
+    # THEN the first has its answer, and both know when to try again
     assert ranked.status_code == 201
     assert [action["probability"] for action in ranked.json()["ranking"]] == [0.5, 0.5]
-    for answer in (rewarded, configured):
+    for answer in (rewarded, configured, unknown):
         assert (answer.status_code, code(answer)) == (503, "RequestTimeout")
         assert int(answer.headers["retry-after"]) >= 1
 

@@ -8,13 +8,13 @@ import orjson
 import pytest
 
 from api.deployment import now
-from api.options import LoopKeys, Options
+from api.options import Options
 from api.training import train_every_loop
 from loop.errors import StorageUnavailable
 from loop.events import SECOND, Decision, Micros, Reward
 from storage.factory import LoopStorage, Storage
 from storage.options import StorageOptions
-from tests.api.conftest import KEYS, NOWHERE, Serve
+from tests.api.conftest import KEYS, NOWHERE, Serve, register_loops
 
 RANK = {
     "contextFeatures": [{"time": "morning"}],
@@ -31,8 +31,7 @@ async def test_a_model_that_was_learned_is_served_without_a_restart(
         ranked = await client.post("/personalizer/v1.0/rank", headers=KEYS, json=RANK)
         assert {action["probability"] for action in ranked.json()["ranking"]} == {0.5}
         # WHEN the trainer's timer has come round
-        loops = (LoopKeys(loop_name, ()),)
-        await train_every_loop(Options(loops=loops, trainer_grace=2.0), options)
+        await train_every_loop(Options(trainer_grace=2.0), options)
         # THEN ranks are drawn with its model
         for _ in range(1_000):
             ranked = await client.post("/personalizer/v1.0/rank", headers=KEYS, json=RANK)
@@ -59,15 +58,16 @@ async def test_one_loop_s_failure_does_not_hold_up_the_others(
     storage: LoopStorage,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    # GIVEN two loops, the first of which has lost what its next run starts from
+    # GIVEN three loops, one of which has lost what its next run starts from
     broken = opened.loop(f"{loop_name}b")
     await broken.blobs.write("manifest.json", b"{not a manifest")
     await past_events(storage, 20)
-    loops = (LoopKeys(f"{loop_name}b", ()), LoopKeys(loop_name, ()))
+    keys = {f"{loop_name}{letter}": (f"{letter}1", f"{letter}2") for letter in "ab"}
+    await register_loops(opened, {**keys, loop_name: ("1", "2")})
     # WHEN the timer comes round
     with pytest.raises(ValueError, match="Manifest"):
-        await train_every_loop(Options(loops=loops, trainer_grace=2.0), options)
-    # THEN the call has failed, and the other loop has learned
+        await train_every_loop(Options(trainer_grace=2.0), options)
+    # THEN the call has failed, and the others have learned
     assert (await storage.manifest.read()).value.model is not None
     assert [r.message for r in caplog.records if r.name == "api.training"] == ["training_failed"]
 

@@ -112,7 +112,7 @@ async def test_changing_times_keeps_the_rest_of_the_configuration(stub: Stub) ->
     stub.configuration["explorationPercentage"] = 0.1
     async with service(stub) as calls:
         # WHEN only the wait is set
-        setup = await calls.change_times("PT15S", None)
+        setup = await calls.configure("PT15S", None, None)
     # THEN the whole configuration is written back with it
     assert stub.configuration == {
         "rewardWaitTime": "PT15S",

@@ -8,15 +8,20 @@ from random import Random
 import pytest
 
 from cli import worlds
-from cli.world import Action, Visit, World
+from cli.world import Action, PageVisit, Slot, Visit, World
 from cli.worlds.coffee import Coffee
 from cli.worlds.news import ARTICLES, NEW_ARTICLE_EVERY, NEW_TASTE_EVERY, News
+from cli.worlds.shop import PASSING, RIGHT, Shop
 
 FIXTURES = Path(__file__).parents[2] / "../shared/fixtures/coffee"
 
 
 def visits(world: World, number: int) -> list[Visit]:
-    return [world.visit() for _ in range(number)]
+    return [visit for _ in range(number) if isinstance(visit := world.visit(), Visit)]
+
+
+def pages(world: World, number: int) -> list[PageVisit]:
+    return [visit for _ in range(number) if isinstance(visit := world.visit(), PageVisit)]
 
 
 def test_a_visit_knows_what_its_actions_earn() -> None:
@@ -29,23 +34,53 @@ def test_a_visit_knows_what_its_actions_earn() -> None:
         visit.reward("d")
 
 
+def test_a_page_knows_what_its_slots_earn() -> None:
+    # GIVEN a page whose slots both want the same action most
+    actions = (Action("a", ()), Action("b", ()), Action("c", ()))
+    slots = (Slot("top", (), "a"), Slot("side", (), "b"))
+    page = PageVisit((), actions, slots, ((0.0, 1.0, 0.0), (1.0, 1.0, 0.0)), ((0.1, 0.9, 0.2),) * 2)
+    # THEN the best of it gives that to one of them
+    assert page.earned(("b", "a")) == (1.0, 1.0)
+    assert page.earned(("a", "c")) == (0.0, 0.0)
+    assert page.best_rate == pytest.approx(0.9 + 0.2)
+    assert page.random_rate == pytest.approx(0.8)
+    with pytest.raises(ValueError):
+        page.earned(("a", "d"))
+    with pytest.raises(ValueError):
+        page.earned(("a",))
+
+
 @pytest.mark.parametrize("name", worlds.names())
 def test_every_world_keeps_to_the_rules(name: str) -> None:
     # GIVEN the first visits of a world
     world = worlds.load(name)
-    played = visits(world(Random(7)), 300)
+
+    def first(seed: int) -> list[Visit | PageVisit]:
+        found = world(Random(seed))
+        return [found.visit() for _ in range(300)]
+
+    played = first(7)
     for visit in played:
         # THEN each is a rank request that the API takes, with a reward for each action
         ids = [action.id for action in visit.actions]
         assert 1 <= len(ids) <= 50
         assert len(set(ids)) == len(ids)
-        assert len(visit.rewards) == len(visit.expected) == len(ids)
-        assert all(0 <= value <= 1 for value in (*visit.rewards, *visit.expected))
+        if isinstance(visit, PageVisit):
+            assert 1 <= len({slot.id for slot in visit.slots}) == len(visit.slots) <= len(ids)
+            baselines = {slot.baseline for slot in visit.slots}
+            assert len(baselines.intersection(ids)) == len(visit.slots)
+            earnings = list(zip(visit.rewards, visit.expected, strict=True))
+            assert len(earnings) == len(visit.slots)
+        else:
+            earnings = [(visit.rewards, visit.expected)]
+        for rewards, expected in earnings:
+            assert len(rewards) == len(expected) == len(ids)
+            assert all(0 <= value <= 1 for value in (*rewards, *expected))
         json.dumps([visit.context, [action.features for action in visit.actions]])
     # THEN there is something to learn, and a seed repeats it
     assert sum(visit.best_rate for visit in played) > 2 * sum(visit.random_rate for visit in played)
-    assert visits(world(Random(7)), 300) == played
-    assert visits(world(Random(8)), 300) != played
+    assert first(7) == played
+    assert first(8) != played
 
 
 def test_the_coffee_shop_is_the_tutorials() -> None:
@@ -114,3 +149,15 @@ def test_rewards_come_as_often_as_expected() -> None:
     earned = sum(sum(visit.rewards) for visit in played)
     expected = sum(sum(visit.expected) for visit in played)
     assert earned == pytest.approx(expected, rel=0.05)
+
+
+def test_each_place_of_the_shop_wants_something_else() -> None:
+    # GIVEN many visitors
+    for page in pages(Shop(Random(1)), 200):
+        # THEN each slot wants one product most, none of them the same, and best shows them all
+        wanted = [slot.index(RIGHT) for slot in page.expected]
+        assert len(set(wanted)) == len(page.slots)
+        assert page.best_rate == pytest.approx(3 * RIGHT)
+        # AND elsewhere on the page most of them are passed over
+        elsewhere = [page.expected[(i + 1) % 3][product] for i, product in enumerate(wanted)]
+        assert elsewhere.count(PASSING) > 1

@@ -20,6 +20,9 @@ from msrest.authentication import CognitiveServicesCredentials
 from msrest.exceptions import HttpOperationError
 
 from tests.contract.conftest import Loop
+from tests.contract.snapshots import Snapshots, heard
+
+SNAPSHOTS = Snapshots("azure-cognitiveservices-personalizer")
 
 
 @contextmanager
@@ -108,6 +111,9 @@ def test_the_answers_are_those_that_the_client_expects(client: PersonalizerClien
     assert (rewarded.response.status_code, rewarded.response.content) == (204, b"")
     activated = client.events.activate("raw", raw=True)
     assert (activated.response.status_code, activated.response.content) == (204, b"")
+    SNAPSHOTS.check("rank", heard(ranked.response))
+    SNAPSHOTS.check("reward", heard(rewarded.response))
+    SNAPSHOTS.check("activate", heard(activated.response))
 
 
 def test_a_repeated_call_is_answered_the_same(client: PersonalizerClient) -> None:
@@ -164,24 +170,28 @@ def test_fifty_actions_are_allowed(client: PersonalizerClient) -> None:
 
 
 @pytest.mark.parametrize(
-    ("changes", "says"),
+    ("asked", "changes", "says"),
     [
-        ({"actions": []}, "between 1 and 50"),
-        ({"actions": many(51)}, "between 1 and 50"),
-        ({"actions": [*many(2), *many(1)]}, "dish0"),
-        ({"excluded_actions": ["pasta", "ice cream", "juice", "salad"]}, ""),
-        ({"context_features": [{"tags": ["a", "b"]}]}, ""),
+        ("no actions", {"actions": []}, "between 1 and 50"),
+        ("51 actions", {"actions": many(51)}, "between 1 and 50"),
+        ("an id twice", {"actions": [*many(2), *many(1)]}, "dish0"),
+        (
+            "all excluded",
+            {"excluded_actions": ["pasta", "ice cream", "juice", "salad"]},
+            "excluded",
+        ),
+        ("a list of texts", {"context_features": [{"tags": ["a", "b"]}]}, "list"),
     ],
-    ids=["none", "51", "twice the same", "all excluded", "list of strings"],
 )
 def test_what_breaks_a_rule_of_rank(
-    client: PersonalizerClient, changes: dict[str, object], says: str
+    client: PersonalizerClient, asked: str, changes: dict[str, object], says: str
 ) -> None:
     # WHEN a request breaks a rule
     with pytest.raises(ErrorResponseException) as raised:
         client.rank(request(**changes))
     # THEN the client finds the code and the message where it looks for them
     assert raised.value.response.status_code == 400
+    SNAPSHOTS.check(f"rank refuses {asked}", heard(raised.value.response))
     error = error_in(raised.value)
     assert error.code == raised.value.response.headers["x-ms-error-code"] == "InvalidRankRequest"
     assert says in error.message
@@ -201,13 +211,16 @@ def test_a_wrong_key(used_loop: Loop) -> None:
         assert raised.value.response.status_code == 401
         assert "Ocp-Apim-Subscription-Key" in error_in(raised.value).message
         assert "wrong-key" not in error_in(raised.value).message
+        SNAPSHOTS.check("any with a wrong key", heard(raised.value.response))
         # The client knows no errors of these two: it raises the general one.
         with pytest.raises(HttpOperationError) as refused:
             client.events.reward("event", 1.0)
         assert refused.value.response.status_code == 401
+        SNAPSHOTS.check("any with a wrong key", heard(refused.value.response))
         with pytest.raises(HttpOperationError) as refused:
             client.events.activate("event")
         assert refused.value.response.status_code == 401
+        SNAPSHOTS.check("any with a wrong key", heard(refused.value.response))
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
@@ -216,6 +229,7 @@ def test_a_reward_that_is_no_finite_number(client: PersonalizerClient, value: fl
         client.events.reward("event", value)
     assert raised.value.response.status_code == 400
     assert raised.value.response.headers["x-ms-error-code"] == "InvalidRewardRequest"
+    SNAPSHOTS.check(f"reward of {value}", heard(raised.value.response))
 
 
 @pytest.mark.parametrize("value", [-1, 0, 1, 0.25, "0.25", 3.5])

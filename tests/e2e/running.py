@@ -15,12 +15,13 @@ from local.azurite import Azurite
 from loop.events import SECOND, Decision, Micros, Observation, Reward
 from loop.joined import JoinedEvent
 from loop.joining import EARLY
+from loop.register import DEFAULT_LOOP
 from storage.event_log import BUCKET
 from storage.factory import LoopStorage
 from storage.options import CONNECTION, StorageOptions, storage_options
 from storage.table_rows import DAY
 from tests.fault_proxy import FaultProxy
-from tests.service import LocalService
+from tests.service import LocalService, make_loops
 from trainer.reading import joined_events
 
 T = TypeVar("T")
@@ -68,8 +69,11 @@ async def behind_proxies(
     options = storage_options({CONNECTION: azurite.connection_string})
     async with FaultProxy(options.table_endpoint) as tables, FaultProxy(options.blob_endpoint) as b:
         connection = _connection(azurite.connection_string, options, tables, b)
-        service = LocalService(folder, (loop,), {CONNECTION: connection, **(settings or {})})
-        running = Running(service, service.keys[loop][0], tables, b)
+        service = LocalService(folder, settings={CONNECTION: connection, **(settings or {})})
+        key = service.key
+        if loop != DEFAULT_LOOP:
+            key, _ = (await make_loops(azurite.connection_string, [loop]))[loop]
+        running = Running(service, key, tables, b)
         try:
             yield running
         finally:
@@ -104,7 +108,7 @@ async def joined(storage: LoopStorage) -> list[JoinedEvent]:
     """All events of the joined log, as its readers see them."""
     events = joined_events(storage.blobs, Micros(0), Micros(2**62))
     async with aclosing(events):
-        return [event async for event in events]
+        return [event async for event in events if isinstance(event, JoinedEvent)]
 
 
 async def all_joined(storage: LoopStorage, ids: set[str]) -> list[JoinedEvent]:
@@ -128,7 +132,8 @@ async def rows(storage: LoopStorage) -> tuple[list[Decision], list[Observation]]
     """What the event log holds, each in order of time."""
     now = time.time_ns() // 1000 // BUCKET * BUCKET
     start, end = Micros(now - DAY), Micros(now + DAY)
-    decisions = [row async for _, found in storage.log.decisions(start, end) for row in found]
+    scan = storage.log.decisions(start, end)
+    decisions = [row async for _, found in scan for row in found if isinstance(row, Decision)]
     observations = [row async for _, found in storage.log.observations(start, end) for row in found]
     return decisions, observations
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -12,7 +12,9 @@ import pytest
 
 from local.azurite import Azurite
 from loop.manifest import Manifest
-from storage.factory import LoopStorage
+from loop.register import DEFAULT_LOOP
+from storage.factory import LoopStorage, open_storage
+from storage.options import CONNECTION, storage_options
 from tests.e2e.running import (
     KEY_HEADER,
     Running,
@@ -220,11 +222,27 @@ async def test_what_storage_does_costs_no_answer_and_nothing_is_lost_in_silence(
         assert "request_crashed" not in running.service.output
 
 
+@pytest.fixture
+def own_azurite(tmp_path: Path) -> Iterator[Azurite]:
+    """An Azurite whose loop ``default`` nobody else uses."""
+    with Azurite(tmp_path / "own") as azurite:
+        yield azurite
+
+
+@pytest.fixture
+async def default_storage(own_azurite: Azurite) -> AsyncIterator[LoopStorage]:
+    """What ``default`` keeps there."""
+    options = storage_options({CONNECTION: own_azurite.connection_string})
+    async with open_storage(options) as storage:
+        yield storage.loop(DEFAULT_LOOP)
+
+
 @pytest.mark.parametrize("fail", [hang, vanish])
 async def test_a_service_that_starts_without_storage_answers_and_then_learns(
-    azurite: Azurite, loop_name: str, storage: LoopStorage, tmp_path: Path, fail: Break
+    own_azurite: Azurite, default_storage: LoopStorage, tmp_path: Path, fail: Break
 ) -> None:
-    async with behind_proxies(azurite, loop_name, tmp_path, SETTINGS) as running:
+    # The keys of ``default`` are settings: no other loop is open before storage has been seen.
+    async with behind_proxies(own_azurite, DEFAULT_LOOP, tmp_path, SETTINGS) as running:
         # GIVEN a service that has never seen its storage
         await fail(running)
         await running.start()
@@ -238,7 +256,7 @@ async def test_a_service_that_starts_without_storage_answers_and_then_learns(
             await app.back()
             await app.configure()
             await app.events(30)
-            log = await all_joined(storage, set(app.rewarded))
+            log = await all_joined(default_storage, set(app.rewarded))
             assert {e.decision.event_id: e.reward for e in log if e.rewarded} == app.rewarded
 
             async def look() -> dict[str, float] | None:

@@ -6,6 +6,7 @@ import fcntl
 import os
 import signal
 import socket
+import stat
 import subprocess
 import sys
 import threading
@@ -15,7 +16,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from local import azurite as module
-from local.azurite import ROOT, Azurite
+from local.azurite import CONNECTION_FILE, ROOT, Azurite
 from local.failures import CannotRun
 
 # Starts an Azurite, says where it is and is killed.
@@ -47,6 +48,18 @@ def test_it_listens_inside_the_block_and_is_gone_after_it(tmp_path: Path) -> Non
         for endpoint in endpoints:
             socket.create_connection(endpoint).close()
     _assert_gone(endpoints)
+
+
+def test_its_connection_string_lies_beside_its_data_while_it_runs(tmp_path: Path) -> None:
+    # GIVEN one that an Azurite has left that was killed
+    file = tmp_path / CONNECTION_FILE
+    file.write_text("old")
+    file.chmod(0o644)
+    with Azurite(tmp_path) as emulator:
+        # THEN the owner's tools find how to connect, and nobody else does
+        assert file.read_text() == emulator.connection_string
+        assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert not file.exists()
 
 
 def test_ports_can_be_given(tmp_path: Path) -> None:

@@ -2,10 +2,22 @@ from __future__ import annotations
 
 from dataclasses import astuple, dataclass
 
+import orjson
 import pytest
+import zstandard
 
 from loop.configuration import RewardAggregation, ServiceConfiguration
-from loop.events import SECOND, Activation, Decision, Dropped, Micros, Observation, Reward
+from loop.events import (
+    BATCHED,
+    SECOND,
+    Activation,
+    Decision,
+    Dropped,
+    Micros,
+    Observation,
+    Reward,
+    SlotRewards,
+)
 from loop.joined import JoinedEvent
 from loop.joining import EARLY, HORIZON, Joiner, JoinState, Unjoined
 from loop.manifest import Counts
@@ -51,6 +63,7 @@ def run(
         observations = observations[len(due) :]
         joiner.observe(due)
         for joined, found in joiner.join([d]):
+            assert isinstance(joined, Decision)
             outcome.events.append(JoinedEvent.of(joined, found, configuration))
         outcome.unjoined += joiner.advance(d.time)
     joiner.observe(observations)
@@ -205,7 +218,13 @@ def test_observations_of_nothing_are_orphans_and_strays() -> None:
 
 def test_what_is_carried_over_makes_no_difference() -> None:
     # GIVEN the same rows
-    rows = [reward(-1, 0.1), reward(5, 0.2), Activation("f", at(6)), reward(WAIT + 5, 0.3)]
+    rows: list[Observation] = [
+        reward(-1, 0.1),
+        reward(5, 0.2),
+        Activation("f", at(6)),
+        SlotRewards("f", at(7), (("top", 1.0), ("side", 0.0))),
+        reward(WAIT + 5, 0.3),
+    ]
     decisions = [decision(), decision(0, "f", deferred=True), decision(7), decision(HORIZON + 7)]
 
     def joined(encode: bool) -> tuple[list[object], tuple[int, ...]]:
@@ -241,3 +260,29 @@ def test_what_is_over_is_forgotten() -> None:
     # AND nothing once they are over
     joiner.advance(T + 3600 * SECOND + WAIT + EARLY + HORIZON)
     assert not state
+
+
+def test_a_reward_of_a_batch_that_was_sent_again_counts_once() -> None:
+    # GIVEN a batch with two equal rewards for an event, and the same batch some buckets later
+    nonces = [f"{BATCHED}0", f"{BATCHED}1"]
+    sent = [Reward("e", at(offset), 1.0, nonce) for offset in (1, 40_000_000) for nonce in nonces]
+    # WHEN the trainer meets it in one run, or in another than the batch itself
+    for encode in (False, True):
+        counts, state = Counts(), JoinState()
+        for row in sent:
+            Joiner(state, WAIT, counts).observe([row])
+            state = JoinState.decode(state.encode()) if encode else state
+        [(_, observations)] = Joiner(state, WAIT, counts).join([decision()])
+        # THEN the rewards are the two of the batch
+        assert observations == tuple(sent[:2])
+        assert (counts.rewards, counts.repeated, counts.joined) == (2, 2, 2)
+
+
+def test_a_state_of_before_there_were_batches_is_read() -> None:
+    # GIVEN a state with a reward, as it was kept then
+    state = JoinState()
+    Joiner(state, WAIT, Counts()).observe([reward(1, 0.5)])
+    columns = orjson.loads(zstandard.decompress(state.encode()))
+    del columns["nonces"]
+    # WHEN it is read now THEN the reward is still waited for
+    assert JoinState.decode(zstandard.compress(orjson.dumps(columns))) == state

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from loop.configuration import ServiceConfiguration
 from loop.errors import InvalidRankRequest, PayloadSizeExceeded
-from loop.events import Decision, LearningMode, Micros
+from loop.events import Decision, LearningMode, Micros, decode_decision
 from loop.features import Action, JsonObject, JsonValue, compose, vw_lines
 from loop.model import Model
 from loop.sampling import draw
@@ -77,7 +77,7 @@ def test_the_answer_is_written_as_it_always_was() -> None:
 
 def test_the_leader_comes_first_unless_another_is_drawn(served: Served) -> None:
     # GIVEN the model's own order
-    assert served.model is not None
+    assert isinstance(served.model, Model)
     for number in range(60):
         event_id = f"e{number}"
         # WHEN a call is answered
@@ -148,7 +148,7 @@ def test_what_is_logged_of_a_call(served: Served) -> None:
         b'{"_tag":"a","i":{"constant":1,"id":"a"},"j":[{"name":"a"}]},'
         b'{"_tag":"b","i":{"constant":1,"id":"b"},"j":[{"name":"b"}]}]}'
     )
-    assert Decision.decode(decision.encode()) == decision
+    assert decode_decision(decision.encode()) == decision
 
 
 def test_what_vw_would_take_for_its_own_is_not_logged() -> None:
@@ -177,6 +177,33 @@ def test_calls_spread_as_the_probabilities_say(served: Served) -> None:
 
     assert chosen.count("c") / 2000 == pytest.approx(0.84, abs=0.03)
     assert chosen.count("a") / 2000 == pytest.approx(0.04, abs=0.015)
+
+
+def explaining(served: Served) -> Served:
+    asked = replace(served.configuration, is_inference_explainability_enabled=True)
+    return replace(served, configuration=asked)
+
+
+def test_who_asks_is_told_what_speaks_for_the_best_action(served: Served) -> None:
+    # GIVEN a call whose best action is excluded, and one that draws another than the best
+    for body, best in ((body_of("abcde", "c"), "e"), (body_of("abcde", event_id="a"), "c")):
+        plain = decide(body, NOW, served)
+        # WHEN the configuration asks for explanations
+        answer = decide(body, NOW, explaining(served))
+        # THEN the answer ends with one, and is otherwise what it was
+        assert answer.decision == plain.decision
+        assert answer.body.startswith(plain.body[:-1] + b',"inferenceExplanation":[{"id":')
+        [explained] = orjson.loads(answer.body)["inferenceExplanation"]
+        assert explained["id"] == best
+        scores = {each["name"]: each["score"] for each in explained["features"]}
+        assert scores["i.id"] > 0.0
+        assert {"FromUrl.weather", "j.name", "FromUrl.weather^j.name"} < set(scores)
+
+
+def test_before_a_first_model_there_is_nothing_to_explain() -> None:
+    answer = decide(body_of("ab"), NOW, explaining(NO_MODEL))
+
+    assert orjson.loads(answer.body)["inferenceExplanation"] == []
 
 
 def test_features_of_an_excluded_action_are_checked_too(served: Served) -> None:
@@ -257,7 +284,7 @@ def assert_answered_and_learned_from(body: bytes, model: Model) -> None:
         return
     ranking = shown(answer)
     assert sum(share for _, share in ranking) == pytest.approx(1.0, abs=1e-5)
-    decision = Decision.decode(answer.decision.encode())
+    decision = decode_decision(answer.decision.encode())
     assert decision == answer.decision
     lines = vw_lines(orjson.loads(decision.features))
     model.learn(lines, decision.ranking[0], -0.5, decision.probabilities[0])

@@ -73,7 +73,7 @@ async def answered(recorder: Recorder, *asked: Decision) -> None:
 
 async def kept(storage: LoopStorage) -> list[Decision]:
     scan = storage.log.decisions(Micros(NOON - DAY), Micros(NOON + DAY))
-    return [row async for _, rows in scan for row in rows]
+    return [row async for _, rows in scan for row in rows if isinstance(row, Decision)]
 
 
 async def reported(storage: LoopStorage) -> int:

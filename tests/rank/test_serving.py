@@ -95,7 +95,7 @@ async def test_the_first_rank_of_a_process_has_configuration_and_model(
     served = await serving.current()
     assert served.configuration.learning_mode is LearningMode.APPRENTICE
     assert served.model_id == "m1"
-    assert served.model is not None
+    assert isinstance(served.model, Model)
     assert len(served.model.decide(LINES).ranking) == 2
 
 

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from loop.errors import InvalidEventIdToActivate, InvalidRewardRequest, StorageUnavailable
-from loop.events import Activation, Decision, Micros, Observation, Reward
+from loop.events import Activation, Micros, Observation, Ranked, Reward
 from reward.observe import Observer
 from storage.event_log import EventSink
 
@@ -20,9 +20,9 @@ class FailingLog(EventSink):
 
     def __init__(self, failures: int = 0) -> None:
         self.failures = failures
-        self.attempts: list[Decision | Observation] = []
+        self.attempts: list[Ranked | Observation] = []
 
-    async def append(self, event: Decision | Observation) -> None:
+    async def append(self, event: Ranked | Observation) -> None:
         self.attempts.append(event)
         if len(self.attempts) <= self.failures:
             raise StorageUnavailable("away")
@@ -31,7 +31,7 @@ class FailingLog(EventSink):
 class HangingLog(FailingLog):
     """Never answers."""
 
-    async def append(self, event: Decision | Observation) -> None:
+    async def append(self, event: Ranked | Observation) -> None:
         self.attempts.append(event)
         await asyncio.get_running_loop().create_future()
 

@@ -11,7 +11,7 @@ from functools import partial
 from typing import TypeVar
 
 from loop.errors import StorageUnavailable
-from loop.events import Decision, Micros, Observation
+from loop.events import Micros, Observation, Ranked
 from storage.blobs import Blob, BlobEntry, Blobs, Conflict
 from storage.documents import manifest_document, settings_document
 from storage.event_log import EventLog
@@ -186,12 +186,12 @@ class _Log(EventLog):
         self._read = partial(path.call, writes=False)
         self._write = partial(path.call, writes=True)
 
-    async def append(self, event: Decision | Observation) -> None:
+    async def append(self, event: Ranked | Observation) -> None:
         await self._write(partial(self._log.append, event))
 
     async def decisions(
         self, start: Micros, end: Micros
-    ) -> AsyncIterator[tuple[Micros, list[Decision]]]:
+    ) -> AsyncIterator[tuple[Micros, list[Ranked]]]:
         await self._read(_nothing)
         async for bucket in self._log.decisions(start, end):
             yield bucket

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 import pytest
 
 from loop.errors import StorageUnavailable
-from loop.events import Activation, Decision, Micros, Reward
+from loop.events import Activation, Decision, Micros, Report, Reward
 from loop.joined import JoinedEvent
 from loop.joining import EARLY
 from loop.learning_settings import with_exploration
@@ -114,7 +114,7 @@ class History:
         wait = 60_000_000
         counts = Counts()
         decided: dict[str, Decision] = {}
-        observed: dict[str, list[Reward | Activation]] = {}
+        observed: dict[str, list[Report]] = {}
         for event in sorted(self.happened, key=lambda event: event.time):
             if isinstance(event, Decision):
                 decided.setdefault(event.event_id, event)
@@ -158,7 +158,7 @@ class History:
         return data
 
 
-def _order(observation: Reward | Activation) -> tuple[int, str]:
+def _order(observation: Report) -> tuple[int, str]:
     return observation.time, observation.nonce if isinstance(observation, Reward) else ""
 
 

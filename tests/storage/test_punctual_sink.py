@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from loop.errors import StorageUnavailable
-from loop.events import SECOND, Activation, Decision, Micros, Observation
+from loop.events import SECOND, Activation, Micros, Observation, Ranked
 from storage.event_log import EventSink
 from storage.punctual_sink import PunctualSink
 
@@ -18,13 +18,13 @@ class Slow(EventSink):
 
     def __init__(self, seconds: float) -> None:
         self.now = ARRIVED
-        self.kept: list[Decision | Observation] = []
+        self.kept: list[Ranked | Observation] = []
         self._seconds = seconds
 
     def clock(self) -> Micros:
         return self.now
 
-    async def append(self, event: Decision | Observation) -> None:
+    async def append(self, event: Ranked | Observation) -> None:
         self.now = Micros(self.now + int(self._seconds * SECOND))
         self.kept.append(event)
 

@@ -40,7 +40,7 @@ def decision(event_id: str, time: int = NOON, features: bytes = b'{"_multi":[]}'
 
 async def decisions(log: EventLog, start: int = START, end: int = END) -> list[Decision]:
     scan = log.decisions(Micros(start), Micros(end))
-    return [row async for _, rows in scan for row in rows]
+    return [row async for _, rows in scan for row in rows if isinstance(row, Decision)]
 
 
 async def observations(log: EventLog, start: int = START, end: int = END) -> list[Observation]:

@@ -12,7 +12,7 @@ import orjson
 
 from loop.configuration import ServiceConfiguration
 from loop.events import SECOND, Activation, Decision, Dropped, LearningMode, Micros, Reward
-from loop.features import Action, compose, vw_lines
+from loop.features import Action, JsonObject, compose, vw_lines
 from loop.joined import JoinedEvent
 from loop.manifest import Manifest
 from loop.model import Model
@@ -42,7 +42,7 @@ def after(seconds: float) -> Micros:
 
 
 def features(user: str) -> bytes:
-    context = [{"user": user}]
+    context: list[JsonObject] = [{"user": user}]
     tree = compose(context, [Action(x, [{"T": {"kind": x}}]) for x in ("a", "b", "c")])
     return orjson.dumps(tree)
 
@@ -135,7 +135,7 @@ class Scene:
         """What readers of the joined log see."""
         found = joined_events(self.storage.blobs, Micros(0), Micros(2**62))
         async with aclosing(found):
-            return [event async for event in found]
+            return [event async for event in found if isinstance(event, JoinedEvent)]
 
     async def names(self, prefix: str) -> list[str]:
         return [entry.name async for entry in self.storage.blobs.list(prefix)]

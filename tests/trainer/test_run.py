@@ -76,6 +76,7 @@ async def test_the_model_goes_on_where_it_was(scene: Scene) -> None:
 
 
 async def test_only_the_last_models_and_the_present_state_are_kept(scene: Scene) -> None:
+    await scene.configure(staged_model_history_length=3)
     published = []
     for start in (0, 100, 200, 300, 400):
         await scene.happen(stream(10, start=start))

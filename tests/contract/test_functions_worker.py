@@ -1,0 +1,148 @@
+"""The app in the hands of Azure's own worker, as far as that is published as a package."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from api.operations import OPERATIONS
+from api.routing import CATCH_ALL, function_routes
+from local.azurite import Azurite
+from storage.options import CONNECTION
+from tests.functions_host import Answer, FunctionsHost, Request, Tick
+
+pytestmark = pytest.mark.skipif(
+    sys.version_info < (3, 13), reason="Azure's worker is a package from Python 3.13 on"
+)
+
+KEY = "hosted-key"
+V1 = {"version": "v1.0"}
+V2022 = {"api-version": "2022-09-01-preview"}
+HEADERS = {"ocp-apim-subscription-key": KEY, "content-type": "application/json"}
+
+
+@pytest.fixture(scope="module")
+def host(azurite: Azurite) -> Iterator[FunctionsHost]:
+    """A worker that serves the app."""
+    settings = {
+        CONNECTION: azurite.connection_string,
+        "PERSONALIZER_KEY1": KEY,
+    }
+    with FunctionsHost(settings) as host:
+        yield host
+
+
+def rank(event_id: str, function: str = "rank", **address: dict[str, str]) -> Request:
+    """A rank of three actions."""
+    actions = [{"id": name, "features": [{"taste": name}]} for name in ("pasta", "salad", "soup")]
+    body = {"contextFeatures": [{"day": "monday"}], "actions": actions, "eventId": event_id}
+    where = address or {"params": V1}
+    return Request(function, "POST", headers=HEADERS, body=json.dumps(body).encode(), **where)
+
+
+def reward(event_id: str) -> Request:
+    """A reward of 1."""
+    params = {**V1, "eventId": event_id}
+    return Request("reward", "POST", params, headers=HEADERS, body=b'{"value": 1}')
+
+
+def error_code(answer: Answer) -> str:
+    """The code that stands both in the header and in the body."""
+    code: str = json.loads(answer.body)["error"]["code"]
+    assert answer.headers["x-ms-error-code"] == code
+    return code
+
+
+def test_the_functions_are_those_of_the_operation_table(host: FunctionsHost) -> None:
+    expected: dict[str, tuple[str, list[str] | None]] = {
+        name: (route, [operation.method])
+        for operation in OPERATIONS
+        for name, route in function_routes(operation)
+    }
+    expected[CATCH_ALL[0]] = (CATCH_ALL[1], None)
+    triggers = {
+        name: next(b for b in map(json.loads, bindings) if b["direction"] == "IN")
+        for name, bindings in host.functions.items()
+    }
+    timer = triggers.pop("trainer")
+    assert {name: (t["route"], t.get("methods")) for name, t in triggers.items()} == expected
+    assert {t["authLevel"] for t in triggers.values()} == {"ANONYMOUS"}
+    assert (timer["type"], timer["schedule"]) == ("timerTrigger", "*/15 * * * * *")
+
+
+def test_rank_answers_alike_in_every_address(host: FunctionsHost) -> None:
+    doubled = {"path": "personalizer//v1.0/rank"}
+    answers = host.call(
+        rank("everywhere"),
+        rank("everywhere", "rank_2022", query=V2022),
+        rank("everywhere", "zz_catch_all", params=doubled),
+    )
+    assert [answer.status for answer in answers] == [201, 201, 201]
+    assert len({answer.body for answer in answers}) == 1
+    assert json.loads(answers[0].body)["eventId"] == "everywhere"
+    assert answers[0].headers["content-type"] == "application/json; charset=utf-8"
+    assert len({answer.headers["apim-request-id"] for answer in answers}) == 3
+
+
+@pytest.mark.parametrize("event_id", ["plain", "a%2Fb", "100%", "naïve 🍲"])
+def test_what_has_no_answer_has_no_body(event_id: str, host: FunctionsHost) -> None:
+    activate = Request("activate", "POST", {**V1, "eventId": event_id}, headers=HEADERS)
+    answers = host.call(reward(event_id), activate)
+    assert [(answer.status, answer.body) for answer in answers] == [(204, b""), (204, b"")]
+
+
+def test_a_configuration_that_is_put_stays(host: FunctionsHost) -> None:
+    read = Request("get_configuration", "GET", V1, headers=HEADERS)
+    (before,) = host.call(read)
+    wanted = {**json.loads(before.body), "rewardWaitTime": "PT20S"}
+    body = json.dumps(wanted).encode()
+    (put,) = host.call(Request("put_configuration", "PUT", V1, headers=HEADERS, body=body))
+    (after,) = host.call(read)
+    assert (put.status, after.status) == (200, 200)
+    assert put.body == after.body
+    assert json.loads(after.body)["rewardWaitTime"] == "PT20S"
+
+
+@pytest.mark.parametrize(
+    ("request_", "status", "code"),
+    [
+        (
+            Request("status", "GET", V1, headers={**HEADERS, "ocp-apim-subscription-key": "x"}),
+            401,
+            "401",
+        ),
+        (Request("rank", "POST", V1, headers=HEADERS), 400, "InvalidRankRequest"),
+        (Request("rank", "POST", V1, headers=HEADERS, body=b"\xff{"), 400, "InvalidRankRequest"),
+        (Request("status_2022", "GET", headers=HEADERS), 404, "ResourceNotFound"),
+        (Request("zz_catch_all", "GET", headers=HEADERS), 404, "ResourceNotFound"),
+        (
+            Request("zz_catch_all", "GET", {"path": "personalizer/v1.0/rank"}, headers=HEADERS),
+            405,
+            "OperationNotAllowed",
+        ),
+    ],
+)
+def test_errors_have_a_code(request_: Request, status: int, code: str, host: FunctionsHost) -> None:
+    (answer,) = host.call(request_)
+    assert (answer.status, error_code(answer)) == (status, code)
+
+
+def test_it_serves_while_the_trainer_runs(host: FunctionsHost) -> None:
+    calls: list[Request | Tick] = [Tick("trainer")]
+    for number in range(16):
+        calls += [rank(f"busy{number}"), reward(f"busy{number}")]
+    answers = host.call(*calls, Tick("trainer"))
+    assert [answer.status for answer in answers] == [0, *[201, 204] * 16, 0]
+    (status,) = host.call(Request("status", "GET", V1, headers=HEADERS))
+    assert status.status == 200
+
+
+def test_the_log_has_events_with_their_fields(host: FunctionsHost) -> None:
+    (read,) = host.call(Request("get_configuration", "GET", V1, headers=HEADERS))
+    host.call(Request("put_configuration", "PUT", V1, headers=HEADERS, body=read.body))
+    lines = [text for category, text in host.log if category == "management.configuration"]
+    assert lines[-1].startswith("configuration_put training_version=")
+    assert not [text for category, text in host.log if category.startswith("azure.core")]
