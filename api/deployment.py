@@ -14,6 +14,7 @@ from api.admission import Admission
 from api.options import Options
 from loop.events import Micros
 from loop.register import Register
+from management.mirroring import Mirroring
 from management.model_transfer import Signers
 from rank.recording import Recorder, RecordingOptions
 from rank.serving import Serving
@@ -41,6 +42,7 @@ class Loop:
     batches: Batches
     longest_wait: timedelta
     signers: Signers
+    mirroring: Mirroring
 
     async def close(self) -> None:
         """Give decisions that wait to be logged their time, then let go of everything."""
@@ -94,6 +96,7 @@ class Deployment:
             batches=Batches(log, options.batch_time_limit),
             longest_wait=options.max_reward_wait,
             signers=Signers(options.model_signing_key, options.trusted_model_signers),
+            mirroring=Mirroring(self._storage.mirrors, name),
         )
 
     def _follow(self, register: Register) -> None:

@@ -96,7 +96,12 @@ async def put_configuration(call: Call) -> Reply:
     """Put a service configuration."""
     required = () if call.generation is Generation.V2022 else REQUIRED_IN_V1
     put = await configuration.put_configuration(
-        call.loop.storage, call.body, call.arrived, required, call.loop.longest_wait
+        call.loop.storage,
+        call.body,
+        call.arrived,
+        required,
+        call.loop.longest_wait,
+        call.loop.mirroring,
     )
     await call.loop.serving.refresh()
     return Reply(put.to_json())

@@ -68,5 +68,10 @@ def failure(error: PersonalizerError, headers: dict[str, str]) -> HttpResponse:
 
 
 def status_of(error: PersonalizerError) -> int:
-    """The HTTP status of an error: its own, or that of the nearest kind above it."""
-    return next(_STATUS[kind] for kind in type(error).__mro__ if kind in _STATUS)
+    """The HTTP status of an error."""
+    return status_of_kind(type(error))
+
+
+def status_of_kind(error: type[PersonalizerError]) -> int:
+    """The HTTP status of a kind of errors: its own, or that of the nearest kind above it."""
+    return next(_STATUS[kind] for kind in error.__mro__ if kind in _STATUS)

@@ -126,11 +126,15 @@ def choose(address: Address, method: str) -> Operation:
     """
     operation = address.operations.get(method)
     if operation is None:
-        allowed = tuple(address.operations)
-        raise OperationNotAllowed(
-            f"{_shown(method)} is not allowed here, only {', '.join(allowed)}.", allowed
-        )
+        raise wrong_method(method, tuple(address.operations))
     return operation
+
+
+def wrong_method(method: str, allowed: tuple[str, ...]) -> OperationNotAllowed:
+    """What answers a method that a path does not have."""
+    return OperationNotAllowed(
+        f"{_shown(method)} is not allowed here, only {', '.join(allowed)}.", allowed
+    )
 
 
 def decoded(parameters: Mapping[str, str]) -> dict[str, str]:

@@ -17,6 +17,7 @@ from api.deployment import Deployment, now, open_deployment
 from api.keys import KEY_HEADER
 from api.operations import Operation
 from api.options import Options
+from api.pages import METHOD, Page, page_at
 from api.responses import REQUEST_ID_HEADER, failure, status_of, success
 from api.routing import Address
 from loop.errors import InternalServerError, PayloadSizeExceeded, PersonalizerError
@@ -55,12 +56,26 @@ class Service:
 
         return answer
 
+    def page(self, page: Page) -> HttpFunction:
+        """The function that shows a page, to anybody and with or without storage."""
+
+        async def answer(req: HttpRequest) -> HttpResponse:
+            async def serve(_: Micros, headers: dict[str, str]) -> HttpResponse:
+                return _shown(page, headers)
+
+            return await self._guarded(page.name, req, serve)
+
+        return answer
+
     def catch_all(self) -> HttpFunction:
         """The function that answers whatever the platform's router has found nothing for."""
 
         async def answer(req: HttpRequest) -> HttpResponse:
             async def serve(arrived: Micros, headers: dict[str, str]) -> HttpResponse:
-                address = routing.find(req.route_params.get("path", ""), req.params)
+                path = req.route_params.get("path", "")
+                if (page := page_at(path)) is not None:
+                    return self._page(page, req, headers)
+                address = routing.find(path, req.params)
                 if self._cors.is_preflight(req.method, req.headers):
                     headers.update(self._cors.preflight(tuple(address.operations)))
                     return success(Reply(), 204, headers)
@@ -122,9 +137,22 @@ class Service:
         call = Call(loop, address.generation, arrived, address.parameters, req.params, body)
         return success(await operation.handler(call), operation.status, headers)
 
+    def _page(self, page: Page, req: HttpRequest, headers: dict[str, str]) -> HttpResponse:
+        if self._cors.is_preflight(req.method, req.headers):
+            headers.update(self._cors.preflight((METHOD,)))
+            return success(Reply(), 204, headers)
+        if req.method != METHOD:
+            raise routing.wrong_method(req.method, (METHOD,))
+        return _shown(page, headers)
+
     async def _open(self) -> Deployment:
         async with self._opening:
             if self._deployment is None:
                 opened = open_deployment(self._options, self._storage)
                 self._deployment = await self._closing.enter_async_context(opened)
         return self._deployment
+
+
+def _shown(page: Page, headers: dict[str, str]) -> HttpResponse:
+    headers.update(page.headers)
+    return success(page.read(), 200, headers)

@@ -7,9 +7,10 @@ import logging
 
 from api.deployment import now
 from api.options import Options
-from storage.factory import open_storage
+from storage.factory import Storage, open_storage
 from storage.options import StorageOptions
 from trainer.limits import Limits
+from trainer.mirroring import mirror_log
 from trainer.run import train
 
 logger = logging.getLogger(__name__)
@@ -25,7 +26,7 @@ async def train_every_loop(options: Options, storage: StorageOptions) -> None:
     limits = Limits(seconds=options.trainer_time_limit, grace_seconds=options.trainer_grace)
     async with open_storage(storage) as opened:
         names = (await opened.register.read()).value.names
-        runs = [train(opened.loop(name), now, limits) for name in names]
+        runs = [_train_and_mirror(opened, name, limits) for name in names]
         results = await asyncio.gather(*runs, return_exceptions=True)
     failures = []
     for name, result in zip(names, results, strict=True):
@@ -34,3 +35,9 @@ async def train_every_loop(options: Options, storage: StorageOptions) -> None:
             failures.append(result)
     if failures:
         raise failures[0]
+
+
+async def _train_and_mirror(storage: Storage, name: str, limits: Limits) -> None:
+    loop = storage.loop(name)
+    await train(loop, now, limits)
+    await mirror_log(loop, storage.mirrors, name, now)

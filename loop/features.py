@@ -44,7 +44,12 @@ MAX_FEATURES = 5_000
 """Features of one action, with those of the context; models weigh each of them with each."""
 
 MAX_FEATURES_IN_ALL = 100_000
-"""The same, summed over the actions: what one decision reads. At both limits it takes 0.2 s."""
+"""The same, summed over the actions, and over the slots of a page: what one decision reads. At
+both limits it takes 0.2 s."""
+
+MAX_FEATURES_IN_SLOT = 1_000
+"""Features of one action, with those of the context and of one slot: for a page, models weigh
+each pair several times over."""
 
 MAX_VALUE = 1e6
 """Largest absolute value of a number; beyond it single precision and learning both suffer."""
@@ -156,8 +161,8 @@ def vw_lines(tree: FeatureTree) -> list[str]:
         InvalidRankRequest: A feature is none of what the table above names, is out of range, or
             lies too deep. The error's target is its place in the request the tree was made from,
             such as ``actions[2].features[0].tags[1]``.
-        PayloadSizeExceeded: There are more features than ``MAX_FEATURES`` for one action, in one
-            slot if there are any, or than ``MAX_FEATURES_IN_ALL``.
+        PayloadSizeExceeded: There are more features than ``MAX_FEATURES`` for one action, than
+            ``MAX_FEATURES_IN_SLOT`` for one in one slot, or than ``MAX_FEATURES_IN_ALL``.
     """
     writer = _Writer(tree)
     if writer.is_ambiguous():
@@ -213,10 +218,11 @@ class _Writer:
         self._spaces = self._colons = self._bars = 0
         self._opened = -1
         context = self._line(cast(JsonObject, tree), None) - 1  # the word "shared"
-        total = 0
+        total = widest = 0
         for index, action in enumerate(tree["_multi"]):
             features = context + self._line(cast(JsonObject, action), ((None, "_multi"), index))
             total += features
+            widest = max(widest, features)
             if features > MAX_FEATURES:
                 raise PayloadSizeExceeded(
                     f"actions[{index}] and the context have {features} features together, and"
@@ -230,24 +236,24 @@ class _Writer:
                     "actions",
                 )
         if "_slots" in tree:
-            self._write_slots(tree["_slots"], context, total)
+            self._write_slots(tree["_slots"], widest, total)
         self._text = _END.join(self._lines)
 
-    def _write_slots(self, slots: list[LoggedSlot], context: int, of_actions: int) -> None:
+    def _write_slots(self, slots: list[LoggedSlot], widest: int, of_actions: int) -> None:
         """Add the lines of slots; each of them reads all of ``of_actions`` and its own with each.
 
         Args:
-            context: Features that all actions have in common.
+            widest: Features of the action that has most, with the context.
             of_actions: Features of all actions, each with the context.
         """
         count = len(self._lines) - 1
         total = 0
         for index, slot in enumerate(slots):
             own = self._line(cast(JsonObject, slot), ((None, "_slots"), index))
-            if context + own > MAX_FEATURES:
+            if widest + own > MAX_FEATURES_IN_SLOT:
                 raise PayloadSizeExceeded(
-                    f"slots[{index}] and the context have {context + own} features together, and"
-                    f" {MAX_FEATURES} is the most.",
+                    f"slots[{index}], the context and an action have {widest + own} features"
+                    f" together, and {MAX_FEATURES_IN_SLOT} is the most.",
                     f"slots[{index}]",
                 )
             total += of_actions + count * own

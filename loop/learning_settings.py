@@ -16,7 +16,7 @@ from loop.errors import InvalidPolicyConfiguration
 from loop.events import LoopKind
 from loop.model import Model, ModelError, Scores
 from loop.models import AnyModel, open_model
-from loop.multi_slot_model import Slot, SlotLabel
+from loop.multi_slot_model import AskedSlot, SlotLabel
 
 DEFAULT_ARGUMENTS = "--cb_explore_adf --epsilon 0.2 --power_t 0 -l 0.001 --cb_type mtr -q ::"
 """The retired service's default for a single-slot loop, to the letter."""
@@ -332,7 +332,7 @@ def with_exploration(arguments: str, exploration: float) -> str:
 
 _REHEARSAL = ["shared |FromUrl a b |device c:2.5", "|i x |j d e:1", "|i y |j f", "|i z"]
 _PAGE = [*_REHEARSAL, "|slot g |h k:2", "|"]
-_SLOTS = (Slot((0, 1, 2), "1"), Slot((0, 1, 2), "2"))
+_SLOTS = (AskedSlot((0, 1, 2), "1"), AskedSlot((0, 1, 2), "2"))
 
 
 def _choices(model: AnyModel) -> tuple[Scores, ...]:

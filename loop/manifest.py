@@ -74,6 +74,7 @@ class Counts:
         activated: Activations inside the window of at least one event, deferred or not.
         strayed: Activations inside no window.
         broken_models: Models that were learned and could not be published.
+        mirror_failures: Attempts at copying the log to the owner's mirror that have failed.
     """
 
     decisions: int = 0
@@ -95,6 +96,7 @@ class Counts:
     activated: int = 0
     strayed: int = 0
     broken_models: int = 0
+    mirror_failures: int = 0
 
 
 class LogSegment(BaseModel):
@@ -104,6 +106,26 @@ class LogSegment(BaseModel):
 
     blob: str
     blocks: tuple[str, ...]
+
+
+class MirrorProgress(BaseModel):
+    """How much of the joined log is in the owner's mirror.
+
+    Attributes:
+        container: Which one that is; in another one nothing is, yet.
+        uri: Hash of the URI by which it was tried last.
+        copied: The last file that is there; files go there in order of time.
+        until: Every file of the hours before it is there.
+        resting: It has failed, and is not tried again before then by the same URI; 0 otherwise.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    container: str = ""
+    uri: str = ""
+    copied: str = ""
+    until: Micros = Micros(0)
+    resting: Micros = Micros(0)
 
 
 class Retrain(BaseModel):
@@ -147,6 +169,7 @@ class Manifest(BaseModel):
         metrics: Blob of the learning metrics; None where nothing has been joined.
         segments: The files of the joined log, and of late rewards, that this run added to; they
             are committed after the manifest, by this run or by the next.
+        mirror: None before the log was ever mirrored.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -167,6 +190,7 @@ class Manifest(BaseModel):
     metrics: str | None = None
     segments: tuple[LogSegment, ...] = ()
     retrain: Retrain | None = None
+    mirror: MirrorProgress | None = None
     counts: Counts = Field(default_factory=Counts)
 
     def with_staged(self, model: StagedModel, length: int) -> Manifest:

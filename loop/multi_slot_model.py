@@ -17,7 +17,7 @@ from loop.model import MAX_COST, TOLERANCE, ModelError, Scores, VwModel
 
 
 @dataclass(frozen=True, slots=True)
-class Slot:
+class AskedSlot:
     """What a slot may be given.
 
     Attributes:
@@ -47,7 +47,7 @@ class SlotLabel:
 # Until it has seen a page of several slots, VW adds nothing of a slot to an example, and from then
 # on something to each. It should not matter for a decision which others have come before it.
 _PAGE = ("shared |", "|", "|", "|", "|")
-_ITS_SLOTS = (Slot((0,), "0"), Slot((1,), "1"))
+_ITS_SLOTS = (AskedSlot((0,), "0"), AskedSlot((1,), "1"))
 
 
 class MultiSlotModel(VwModel):
@@ -56,7 +56,7 @@ class MultiSlotModel(VwModel):
     >>> lines = ["shared |u old", "|i idA", "|i idB", "|slot sizebig", "|slot sizesmall"]
     >>> with MultiSlotModel("--ccb_explore_adf --epsilon 0.2") as model:
     ...     model.learn(lines, [SlotLabel((1, 0), -1.0, 0.5), SlotLabel((0,), 0.0, 1.0)])
-    ...     top, side = model.decide(lines, [Slot((0, 1), "5f02"), Slot((0, 1), "77d1")])
+    ...     top, side = model.decide(lines, [AskedSlot((0, 1), "5f02"), AskedSlot((0, 1), "77d1")])
     >>> top.ranking, [round(p, 6) for p in top.probabilities]
     ((1, 0), [0.9, 0.1])
     >>> side
@@ -77,7 +77,7 @@ class MultiSlotModel(VwModel):
             self.close()
             raise
 
-    def decide(self, lines: Sequence[str], slots: Sequence[Slot]) -> tuple[Scores, ...]:
+    def decide(self, lines: Sequence[str], slots: Sequence[AskedSlot]) -> tuple[Scores, ...]:
         """Draw an action for each slot; the same lines and slots give the same draws.
 
         Args:

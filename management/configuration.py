@@ -11,6 +11,7 @@ from loop.errors import ProblemTypeIncompatibleWithAutoOptimization
 from loop.events import Micros
 from loop.iso import instant_of
 from loop.settings import LoopSettings
+from management.mirroring import Mirroring, new_mirror
 from management.revising import revise
 from storage.factory import LoopStorage
 
@@ -28,6 +29,7 @@ async def put_configuration(
     now: Micros,
     required: Collection[str],
     longest_wait: timedelta = LONGEST_WAIT,
+    mirroring: Mirroring | None = None,
 ) -> ServiceConfiguration:
     """Put a configuration, and ask for a new model where the old one no longer fits it.
 
@@ -35,18 +37,21 @@ async def put_configuration(
         body: A JSON object; see ``loop.configuration.configure`` for its rules.
         required: Members that may not be missing: ``REQUIRED_IN_V1``, or none in 2022-09-01.
         longest_wait: The upper end of ``rewardWaitTime`` in this deployment.
+        mirroring: Tries out a mirror that is new; without it one is only looked at.
 
     Returns:
         The configuration that the next GET gives.
 
     Raises:
         InvalidServiceConfiguration: Or a subclass: a member or a rule between members is broken.
+        InvalidSasUri: The log can't be mirrored to where it asks for.
         ProblemTypeIncompatibleWithAutoOptimization: A multi-slot loop is to optimise itself.
         StorageUnavailable: Storage is away, or others are changing the settings all the time.
     """
 
     def change(settings: LoopSettings) -> LoopSettings:
         wanted = configure(settings.configuration, body, required, instant_of(now), longest_wait)
+        new_mirror(wanted, settings.configuration, now)
         resets = wanted.resets_model(settings.configuration)
         changed = settings.model_copy(
             update={
@@ -62,6 +67,10 @@ async def put_configuration(
             )
         return changed
 
+    standing = (await storage.settings.read()).value
+    mirror = new_mirror(change(standing).configuration, standing.configuration, now)
+    if mirror is not None and mirroring is not None:
+        await mirroring.try_out(mirror)
     _, settings = await revise(storage.settings, change)
     logger.info("configuration_put", extra={"training_version": settings.training_version})
     return settings.configuration

@@ -10,8 +10,7 @@ import orjson
 from loop.events import LearningMode, Micros, MultiSlotDecision, SlotDecision
 from loop.features import Action, Slot, compose, vw_lines, with_slots
 from loop.model import Scores
-from loop.multi_slot_model import MultiSlotModel
-from loop.multi_slot_model import Slot as AskedSlot
+from loop.multi_slot_model import AskedSlot, MultiSlotModel
 from loop.sampling import draw, slot_seed
 from rank.decide import Served, drawn_first, uniform
 from rank.multi_slot_request import MultiSlotRankRequest

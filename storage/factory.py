@@ -26,6 +26,7 @@ from storage.documents import (
     settings_document,
 )
 from storage.event_log import EventLog
+from storage.mirror import Mirrors
 from storage.options import AccountKey, Identity, StorageOptions
 from storage.table_access import Access, BearerToken, SharedKeyLite
 from storage.table_log import TableLog
@@ -49,6 +50,9 @@ class Storage:
     """An open storage: one pool of connections for all loops of a process and event loop.
 
     An async context manager; what ``loop`` gave is of no use once it is left.
+
+    Attributes:
+        mirrors: Opens containers of the owner's that logs are copied to.
     """
 
     def __init__(self, options: StorageOptions) -> None:
@@ -58,6 +62,7 @@ class Storage:
         self._tables: TableService | None = None
         self._container: ContainerClient | None = None
         self._register: Document[Register] | None = None
+        self.mirrors = Mirrors(options.blob_endpoint)
 
     def loop(self, name: str) -> LoopStorage:
         """The storage of one loop; nothing is made in it before something is written.

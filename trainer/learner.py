@@ -13,7 +13,7 @@ from loop.joined import Lesson
 from loop.joined_log import Event
 from loop.model import Model, ModelError
 from loop.models import AnyModel
-from loop.multi_slot_model import MultiSlotModel, Slot, SlotLabel
+from loop.multi_slot_model import AskedSlot, MultiSlotModel, SlotLabel
 
 logger = logging.getLogger(__name__)
 
@@ -42,7 +42,7 @@ class Learner:
         self.taught = taught
         self.lessons = 0
         self.last: list[str] = []
-        self.last_slots: tuple[Slot, ...] = ()
+        self.last_slots: tuple[AskedSlot, ...] = ()
         self.first_event = ""
         self.last_event = ""
 
@@ -75,7 +75,7 @@ class Learner:
 
 def _learn(
     model: AnyModel, lines: list[str], lesson: Lesson | tuple[SlotLabel, ...]
-) -> tuple[Slot, ...]:
+) -> tuple[AskedSlot, ...]:
     """Teach a lesson that is of the model's kind; returns what ``Learner.last_slots`` is."""
     if isinstance(model, Model) and isinstance(lesson, Lesson):
         model.learn(lines, lesson.action, lesson.cost, lesson.probability)
@@ -83,7 +83,7 @@ def _learn(
     assert isinstance(model, MultiSlotModel) and not isinstance(lesson, Lesson)
     model.learn(lines, lesson)
     *before, last = lesson
-    return (*[Slot(label.ranking[:1], "0") for label in before], Slot(last.ranking, "0"))
+    return (*[AskedSlot(label.ranking[:1], "0") for label in before], AskedSlot(last.ranking, "0"))
 
 
 def tree_of(features: bytes) -> FeatureTree:

@@ -10,7 +10,7 @@ from loop.features import Action, compose, vw_lines
 from loop.manifest import PublishedModel
 from loop.model import Model, ModelError, Scores
 from loop.models import AnyModel, open_model
-from loop.multi_slot_model import Slot
+from loop.multi_slot_model import AskedSlot
 from storage.blobs import Blobs
 
 MODELS = "models/"
@@ -19,7 +19,7 @@ STATE = "state/"
 METRICS = "metrics/"
 
 _ANYTHING = vw_lines(compose([], [Action("a", []), Action("b", [])]))
-_ANY_SLOT = (Slot((0, 1), "0"),)
+_ANY_SLOT = (AskedSlot((0, 1), "0"),)
 
 
 async def load(blobs: Blobs, published: PublishedModel) -> AnyModel:
@@ -50,7 +50,7 @@ async def keep(
     )
 
 
-def works(arguments: str, data: bytes, lines: list[str], slots: Sequence[Slot] = ()) -> bool:
+def works(arguments: str, data: bytes, lines: list[str], slots: Sequence[AskedSlot] = ()) -> bool:
     """Whether a saved model loads again and decides, with probabilities that are ones.
 
     Args:

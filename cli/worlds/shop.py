@@ -46,7 +46,7 @@ class Shop(World):
     """Six kinds of visitors, six products, three places; each wants another product in each."""
 
     about = "a shop's page with 3 slots: what is wanted depends on the visitor and on the place"
-    policy = "--ccb_explore_adf --epsilon 0.2 --cb_type mtr -b 20 -q Fi --interactions FFi"
+    policy = "--ccb_explore_adf --epsilon 0.2 --cb_type mtr -b 20 -l 0.05 -q Fi --interactions FFi"
 
     def __init__(self, random: Random) -> None:
         super().__init__(random)

@@ -14,8 +14,7 @@ from loop.batched_decisions import read_interactions
 from loop.events import SECOND, Activation, Decision, LearningMode, Micros, Reward
 from loop.features import JsonValue, vw_lines
 from loop.model import Model
-from loop.multi_slot_model import MultiSlotModel
-from loop.multi_slot_model import Slot as AskedSlot
+from loop.multi_slot_model import AskedSlot, MultiSlotModel
 from storage.factory import LoopStorage
 from storage.options import StorageOptions
 from tests.api.conftest import KEYS, NOWHERE, OTHER_KEYS, Serve

@@ -18,6 +18,7 @@ from azure.functions.decorators.timer import TimerTrigger
 
 from api.operations import OPERATIONS
 from api.options import SettingError
+from api.pages import PAGES
 
 APP = Path(__file__).parents[2] / "function_app.py"
 
@@ -46,12 +47,12 @@ def functions(app: func.FunctionApp) -> dict[str, Function]:
     return {str(function.get_function_name()): function for function in app.get_functions()}
 
 
-def test_there_is_one_app_with_two_functions_an_operation(load: Load) -> None:
+def test_there_is_one_app_with_two_functions_an_operation_and_one_a_page(load: Load) -> None:
     module = load()
     apps = [value for value in vars(module).values() if isinstance(value, func.FunctionApp)]
     assert len(apps) == 1
     found = functions(apps[0])
-    assert len(found) == 2 * len(OPERATIONS) + 2
+    assert len(found) == 2 * len(OPERATIONS) + len(PAGES) + 2
     assert all(re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]*", name) for name in found)
     assert max(found, key=str.lower) == "zz_catch_all"
 

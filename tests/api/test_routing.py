@@ -7,6 +7,7 @@ import pytest
 from api import routing
 from api.calls import Generation
 from api.operations import OPERATIONS
+from api.pages import PAGES
 from api.routing import PATH_VERSIONS, QUERY_VERSION, choose, find, function_routes, generation
 from local.routing import Template
 from loop.errors import OperationNotAllowed, ResourceNotFound
@@ -33,6 +34,7 @@ def test_no_path_is_taken_by_two_templates() -> None:
 
 def test_the_catch_all_sorts_last() -> None:
     names = [name for operation in OPERATIONS for name, _ in function_routes(operation)]
+    names += [page.name for page in PAGES]
     assert len({name.lower() for name in names}) == len(names)
     assert max([*names, routing.CATCH_ALL[0]], key=str.lower) == routing.CATCH_ALL[0]
 

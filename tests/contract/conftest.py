@@ -58,6 +58,12 @@ def fresh_loop(unused_loops: Iterator[Loop]) -> Loop:
 def multi_slot_loop(unused_loops: Iterator[Loop]) -> Loop:
     """A loop that has been made multi-slot."""
     loop = next(unused_loops)
+    make_multi_slot(loop)
+    return loop
+
+
+def make_multi_slot(loop: Loop) -> None:
+    """Give a loop a policy that makes it multi-slot."""
     answer = requests.put(
         f"{loop.endpoint}/personalizer/v1.1-preview.1/configurations/policy",
         json={"name": "slots", "arguments": MULTI_SLOT_ARGUMENTS},
@@ -65,13 +71,18 @@ def multi_slot_loop(unused_loops: Iterator[Loop]) -> Loop:
         timeout=30,
     )
     assert answer.status_code == 200
-    return loop
 
 
 @pytest.fixture(scope="session")
 def learned_loop(unused_loops: Iterator[Loop]) -> Loop:
     """A loop that has learned from one event, and stays at the model that came of it."""
     loop = next(unused_loops)
+    teach(loop)
+    return loop
+
+
+def teach(loop: Loop) -> None:
+    """Let a loop learn from one event, and then from no other for a day."""
     base = f"{loop.endpoint}/personalizer/v1.1-preview.3"
     with requests.Session() as session:
         session.headers["Ocp-Apim-Subscription-Key"] = loop.key
@@ -92,7 +103,6 @@ def learned_loop(unused_loops: Iterator[Loop]) -> Loop:
         # What comes now is not learned while anybody looks.
         calm = {**quick, "modelExportFrequency": "P1D"}
         session.put(service, json=calm, timeout=30).raise_for_status()
-    return loop
 
 
 @pytest.fixture(params=["sync", "async"])

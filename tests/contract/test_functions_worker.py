@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from api.operations import OPERATIONS
+from api.pages import METHOD, PAGES
 from api.routing import CATCH_ALL, function_routes
 from local.azurite import Azurite
 from storage.options import CONNECTION
@@ -62,6 +63,7 @@ def test_the_functions_are_those_of_the_operation_table(host: FunctionsHost) -> 
         for operation in OPERATIONS
         for name, route in function_routes(operation)
     }
+    expected |= {page.name: (page.path, [METHOD]) for page in PAGES}
     expected[CATCH_ALL[0]] = (CATCH_ALL[1], None)
     triggers = {
         name: next(b for b in map(json.loads, bindings) if b["direction"] == "IN")

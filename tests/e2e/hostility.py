@@ -1,4 +1,4 @@
-"""Requests as only a fuzzer sends them; the same seed makes the same ones."""
+"""Requests as only a fuzzer sends them."""
 
 from __future__ import annotations
 
@@ -108,11 +108,14 @@ class Request:
 
 
 class Fuzzer:
-    """Makes requests, mostly with event ids that differ."""
+    """Makes one request, and what follows from it: the same ones for the same seed and turn.
 
-    def __init__(self, seed: int) -> None:
-        self._random = Random(seed)
-        self._events = 0
+    Event ids hold the turn, so that most of them differ.
+    """
+
+    def __init__(self, seed: int, turn: int) -> None:
+        self._random = Random(seed * 1_000_003 + turn)
+        self._turn = turn
 
     def first(self) -> Request:
         """Something to begin with: most often a rank."""
@@ -241,10 +244,9 @@ class Fuzzer:
         return call
 
     def _event_id(self) -> str:
-        self._events += 1
         text = self.text().replace("\0", "")[:240]
         before = self._random.random() < 0.5
-        return f"{self._events}~{text}" if before else f"{text}~{self._events}"
+        return f"{self._turn}~{text}" if before else f"{text}~{self._turn}"
 
     def _features(self) -> list[JsonValue]:
         count = self._random.choice((0, 1, 1, 2))

@@ -68,17 +68,17 @@ class Outcome:
 class Attacker:
     """Sends requests and looks at every answer."""
 
-    def __init__(self, running: Running, http: aiohttp.ClientSession, fuzzer: Fuzzer) -> None:
+    def __init__(self, running: Running, http: aiohttp.ClientSession, seed: int) -> None:
         self._running = running
         self._http = http
-        self._fuzzer = fuzzer
+        self._seed = seed
         self.outcome = Outcome()
 
     async def attack(self, turns: Iterator[int]) -> None:
         """Send one request, and what follows from it, per turn."""
-        for _ in turns:
-            request = self._fuzzer.first()
-            status, body = await self._send(request)
+        for turn in turns:
+            fuzzer = Fuzzer(self._seed, turn)
+            status, body = await self._send(fuzzer.first())
             if status != 201:
                 continue
             event_id = orjson.loads(body)["eventId"]
@@ -86,7 +86,7 @@ class Attacker:
                 self.outcome.repeats += 1
                 continue
             self.outcome.accepted.add(event_id)
-            for following, value in self._fuzzer.following(event_id):
+            for following, value in fuzzer.following(event_id):
                 status, body = await self._send(following)
                 assert status == 204, (following, body)
                 if value is not None and _can_be_named(event_id):
@@ -141,7 +141,7 @@ async def attacked(running: Running, count: int, seed: int) -> Outcome:
     async with aiohttp.ClientSession(
         timeout=aiohttp.ClientTimeout(total=CALL_SECONDS), auto_decompress=False
     ) as http:
-        attacker = Attacker(running, http, Fuzzer(seed))
+        attacker = Attacker(running, http, seed)
         attacks = [asyncio.create_task(attacker.attack(turns)) for _ in range(CONCURRENCY)]
         async with AsyncExitStack() as stack:
             for attack in attacks:

@@ -28,7 +28,7 @@ from loop.events import (
     SlotRewards,
 )
 from loop.features import (
-    MAX_FEATURES,
+    MAX_FEATURES_IN_SLOT,
     Action,
     FeatureTree,
     JsonObject,
@@ -40,8 +40,7 @@ from loop.features import (
 from loop.joined import JoinedEvent
 from loop.joined_log import join, read_line, without_slot
 from loop.joined_slots import MultiSlotEvent
-from loop.multi_slot_model import MultiSlotModel, SlotLabel
-from loop.multi_slot_model import Slot as AskedSlot
+from loop.multi_slot_model import AskedSlot, MultiSlotModel, SlotLabel
 
 T = Micros(1_612_456_289_246_000)
 CONFIGURATION = ServiceConfiguration(default_reward=-0.25)
@@ -409,10 +408,11 @@ def test_pages_are_bounded() -> None:
         )
 
     assert len(vw_lines(written(50, 50, 18))) == 101
+    assert vw_lines(with_slots(written(1, 0, 8), [Slot("s", wide(MAX_FEATURES_IN_SLOT - 10))]))
     with pytest.raises(PayloadSizeExceeded) as of_all:
         vw_lines(written(50, 50, 21))
     with pytest.raises(PayloadSizeExceeded) as of_one:
-        vw_lines(with_slots(written(1, 0, 1), [Slot("s", wide(MAX_FEATURES + 1))]))
+        vw_lines(with_slots(written(1, 0, 8), [Slot("s", wide(MAX_FEATURES_IN_SLOT - 9))]))
     assert of_all.value.target == "slots"
     assert of_one.value.target == "slots[0]"
 

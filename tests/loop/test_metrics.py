@@ -113,7 +113,7 @@ class TestRows:
         one = event(0)
         metrics = LearningMetrics([Period(ONLINE, Micros(0))])
         for i in range(25_000):
-            decision = replace(one.decision, time=Micros(i // 7_000 * HOUR))
+            decision = replace(one.decision, time=Micros(i // 7_000 * HOUR + i))
             metrics.add(replace(one, decision=decision))
         by_ten = Selection(Micros(0), EVER.end, hours=None, events=EVENTS)
         assert table(metrics, by_ten) == [[(10_000, 10_000), (10_000, 20_000), (5_000, 25_000)]]

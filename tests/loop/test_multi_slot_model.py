@@ -11,8 +11,7 @@ from loop.features import Action, Slot, compose, vw_lines, with_slots
 from loop.learning_settings import DEFAULT_MULTI_SLOT_ARGUMENTS
 from loop.model import MAX_COST, Model, ModelError
 from loop.models import open_model
-from loop.multi_slot_model import MultiSlotModel, SlotLabel
-from loop.multi_slot_model import Slot as AskedSlot
+from loop.multi_slot_model import AskedSlot, MultiSlotModel, SlotLabel
 from loop.sampling import draw, slot_seed
 
 ARGUMENTS = "--ccb_explore_adf --epsilon 0.2 --cb_type mtr -q Fi"

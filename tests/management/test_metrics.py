@@ -79,7 +79,11 @@ def test_dates_are_read_in_the_forms_that_clients_write(start: str, end: str) ->
             "AggregationEventCount",
         ),
         ({"AggregationEventCount": "all"}, "AggregationEventCountInvalid", "AggregationEventCount"),
-        ({"AggregationEventCount": "١"}, "AggregationEventCountInvalid", "AggregationEventCount"),
+        (
+            {"AggregationEventCount": "\u0661"},
+            "AggregationEventCountInvalid",
+            "AggregationEventCount",
+        ),
         ({"StartDate": "monday"}, "InvalidStartDateEndDate", "StartDate"),
         ({"EndDate": "2026-13-01"}, "InvalidStartDateEndDate", "EndDate"),
         (

@@ -5,9 +5,16 @@ from __future__ import annotations
 import orjson
 import pytest
 
-from loop.errors import InvalidPolicyConfiguration, InvalidPolicyContract
+from loop.configuration import REQUIRED_IN_V1
+from loop.errors import (
+    InvalidPolicyConfiguration,
+    InvalidPolicyContract,
+    ProblemTypeIncompatibleWithAutoOptimization,
+)
+from loop.events import LoopKind, Micros
 from loop.learning_settings import DEFAULT_ARGUMENTS
-from loop.settings import DEFAULT_POLICY, Policy
+from loop.settings import DEFAULT_MULTI_SLOT_POLICY, DEFAULT_POLICY, Policy
+from management.configuration import get_configuration, put_configuration
 from management.policy import get_policy, put_policy, read_policy, reset_policy
 from storage.factory import LoopStorage
 
@@ -83,3 +90,45 @@ def test_the_longest_policy_is_read() -> None:
     body = orjson.dumps({"name": "é" * 256, "arguments": "--cb_explore_adf".ljust(1024), "x": 1})
 
     assert len(read_policy(body).arguments) == 1024
+
+
+MULTI_SLOT = b'{"name": "page", "arguments": "--ccb_explore_adf --epsilon 0.1 -q ::"}'
+
+
+async def kind(storage: LoopStorage) -> LoopKind:
+    return (await storage.settings.read()).value.kind
+
+
+async def test_a_policy_makes_a_loop_multi_slot_and_single_slot_again(
+    storage: LoopStorage,
+) -> None:
+    assert await kind(storage) is LoopKind.SINGLE_SLOT
+    await put_policy(storage, MULTI_SLOT)
+    assert await kind(storage) is LoopKind.MULTI_SLOT
+
+    # WHEN the policy of a multi-slot loop is deleted THEN it returns to the default of its kind
+    assert await reset_policy(storage) == DEFAULT_MULTI_SLOT_POLICY
+    assert await kind(storage) is LoopKind.MULTI_SLOT
+
+    await put_policy(storage, BODY)
+    assert await kind(storage) is LoopKind.SINGLE_SLOT
+    assert await reset_policy(storage) == DEFAULT_POLICY
+    assert await version(storage) == 4
+
+
+async def test_a_loop_that_optimises_itself_can_not_be_multi_slot(storage: LoopStorage) -> None:
+    async def optimise(wanted: bool) -> None:
+        body = orjson.loads((await get_configuration(storage)).to_json())
+        body["isAutoOptimizationEnabled"] = wanted
+        await put_configuration(storage, orjson.dumps(body), Micros(0), REQUIRED_IN_V1)
+
+    await optimise(True)
+    with pytest.raises(ProblemTypeIncompatibleWithAutoOptimization):
+        await put_policy(storage, MULTI_SLOT)
+    assert await get_policy(storage) == DEFAULT_POLICY
+
+    await optimise(False)
+    await put_policy(storage, MULTI_SLOT)
+    with pytest.raises(ProblemTypeIncompatibleWithAutoOptimization):
+        await optimise(True)
+    assert not (await get_configuration(storage)).is_auto_optimization_enabled

@@ -149,3 +149,13 @@ async def test_metadata_that_are_none(scene: Scene, body: bytes) -> None:
     (only,) = await learn(scene, 1)
     with pytest.raises(InvalidModelMetadata):
         await describe_staged_model(scene.storage, only, body)
+
+
+async def test_a_model_of_the_kind_that_the_loop_was_can_not_serve(scene: Scene) -> None:
+    # GIVEN a single-slot loop with a history, that has become multi-slot
+    [model] = await learn(scene, 1)
+    await scene.configure("--ccb_explore_adf --epsilon 0.2", version=1)
+    # THEN its former models stay in the history, and none of them can be published
+    with pytest.raises(OperationConflict, match="multi-slot"):
+        await publish_staged_model(scene.storage, model, NOW)
+    assert await history(scene) == [model]

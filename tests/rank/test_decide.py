@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from loop.configuration import ServiceConfiguration
 from loop.errors import InvalidRankRequest, PayloadSizeExceeded
-from loop.events import Decision, LearningMode, Micros, decode_decision
+from loop.events import LearningMode, Micros, decode_decision
 from loop.features import Action, JsonObject, JsonValue, compose, vw_lines
 from loop.model import Model
 from loop.sampling import draw

@@ -11,10 +11,13 @@ from dataclasses import dataclass, replace
 import pytest
 
 from loop.configuration import ServiceConfiguration
-from loop.events import LearningMode, Micros
-from loop.learning_settings import DEFAULT_ARGUMENTS
+from loop.errors import InvalidApiAccess, InvalidMultiSlotApiAccess
+from loop.events import LearningMode, LoopKind, Micros
+from loop.learning_settings import DEFAULT_ARGUMENTS, DEFAULT_MULTI_SLOT_ARGUMENTS
 from loop.manifest import Manifest, PublishedModel
 from loop.model import Model
+from loop.multi_slot_model import MultiSlotModel
+from loop.settings import Policy
 from rank.serving import STALE_LOOKS, Serving
 from storage.factory import LoopStorage, open_storage
 from storage.options import StorageOptions, Timeouts
@@ -56,7 +59,11 @@ async def configure(storage: LoopStorage, mode: LearningMode) -> None:
 
 
 async def publish(
-    storage: LoopStorage, name: str, data: bytes | None = None, sha256: str | None = None
+    storage: LoopStorage,
+    name: str,
+    data: bytes | None = None,
+    sha256: str | None = None,
+    arguments: str = DEFAULT_ARGUMENTS,
 ) -> None:
     """Name a model in the manifest, after its blob is written, as the trainer does."""
     if data is None:
@@ -69,7 +76,7 @@ async def publish(
         id=name,
         blob=f"models/{name}.vw",
         sha256=sha256 or hashlib.sha256(data).hexdigest(),
-        arguments=DEFAULT_ARGUMENTS,
+        arguments=arguments,
         created=Micros(0),
     )
     await storage.manifest.replace(read.value.model_copy(update={"model": published}), read)
@@ -222,6 +229,65 @@ async def test_while_storage_is_away_the_old_is_served_and_nobody_waits(
         writer.close()
     server.close()
     await server.wait_closed()
+
+
+async def choose_kind(storage: LoopStorage, arguments: str) -> None:
+    """Put a policy as another process would."""
+    read = await storage.settings.read()
+    policy = Policy(name="p", arguments=arguments)
+    await storage.settings.replace(read.value.model_copy(update={"policy": policy}), read)
+
+
+async def test_calls_of_the_other_kind_are_refused(serving: Serving, storage: LoopStorage) -> None:
+    # GIVEN a loop that nobody has ever set anything of
+    assert (await serving.answering(LoopKind.SINGLE_SLOT)).kind is LoopKind.SINGLE_SLOT
+    with pytest.raises(InvalidMultiSlotApiAccess, match="--ccb_explore_adf"):
+        await serving.answering(LoopKind.MULTI_SLOT)
+    # WHEN it becomes multi-slot THEN it is the other way round
+    await choose_kind(storage, "--ccb_explore_adf --epsilon 0.1")
+    await serving.refresh()
+    assert (await serving.answering(LoopKind.MULTI_SLOT)).kind is LoopKind.MULTI_SLOT
+    with pytest.raises(InvalidApiAccess, match="--cb_explore_adf"):
+        await serving.answering(LoopKind.SINGLE_SLOT)
+
+
+async def test_a_loop_is_looked_at_again_before_a_call_is_refused(
+    serving: Serving, storage: LoopStorage, clock: Clock
+) -> None:
+    # GIVEN a process that knows a loop as single-slot, which has become multi-slot elsewhere
+    await serving.current()
+    await choose_kind(storage, "--ccb_explore_adf --epsilon 0.1")
+    # WHEN a page comes before it is time to look again THEN it is refused by what is known
+    clock.time += EVERY / 2
+    with pytest.raises(InvalidMultiSlotApiAccess):
+        await serving.answering(LoopKind.MULTI_SLOT)
+    assert serving._background is None
+    # WHEN it is time THEN the page waits for the look, and is taken
+    clock.time += EVERY
+    assert (await serving.answering(LoopKind.MULTI_SLOT)).kind is LoopKind.MULTI_SLOT
+
+
+async def test_while_nobody_knows_the_kind_calls_of_both_are_taken(
+    options: StorageOptions, loop_name: str, clock: Clock
+) -> None:
+    nowhere = replace(options, blob_endpoint="http://127.0.0.1:9/devstoreaccount1")
+    async with open_storage(nowhere) as opened:
+        serving = Serving(opened.loop(loop_name), EVERY, patience=30.0, clock=clock)
+        for kind in LoopKind:
+            assert (await serving.answering(kind)).kind is None
+        await serving.close()
+
+
+async def test_a_model_is_served_as_what_it_is(serving: Serving, storage: LoopStorage) -> None:
+    # GIVEN a multi-slot loop with a model of its kind
+    await choose_kind(storage, DEFAULT_MULTI_SLOT_ARGUMENTS)
+    with MultiSlotModel(DEFAULT_MULTI_SLOT_ARGUMENTS) as model:
+        data = model.save()
+    await publish(storage, "m1", data, arguments=DEFAULT_MULTI_SLOT_ARGUMENTS)
+    # THEN it is served as that
+    served = await serving.answering(LoopKind.MULTI_SLOT)
+    assert isinstance(served.model, MultiSlotModel)
+    assert served.model_id == "m1"
 
 
 async def test_a_closed_serving_leaves_nothing_behind(storage: LoopStorage, clock: Clock) -> None:

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from loop.errors import InvalidEventIdToActivate, InvalidRewardRequest, StorageUnavailable
-from loop.events import Activation, Micros, Observation, Ranked, Reward
+from loop.events import Activation, Micros, Observation, Ranked, Reward, SlotRewards
 from reward.observe import Observer
 from storage.event_log import EventSink
 
@@ -112,3 +112,53 @@ async def test_two_failures_are_told_to_the_caller() -> None:
 async def test_a_log_that_hangs_is_given_up() -> None:
     with pytest.raises(StorageUnavailable, match="in time"):
         await Observer(HangingLog(), 0.01).reward("e1", b'{"value": 1}', NOW)
+
+
+@pytest.mark.parametrize(
+    ("rewards", "values"),
+    [
+        (b'[{"slotId": "top", "value": 1}]', (("top", 1.0),)),
+        (
+            b'[{"slotId": "a", "value": "0.5"}, {"slotId": 7, "value": -1}]',
+            (("a", 0.5), ("7", -1.0)),
+        ),
+        (b'[{"slotId": "a", "value": 1}, {"slotId": "a", "value": 0}]', (("a", 1.0), ("a", 0.0))),
+    ],
+)
+async def test_rewards_of_slots_are_one_row(
+    rewards: bytes, values: tuple[tuple[str, float], ...]
+) -> None:
+    log = FailingLog()
+    await Observer(log, PATIENCE).reward_slots("e1", b'{"reward": %b}' % rewards, NOW)
+    assert log.attempts == [SlotRewards("e1", NOW, values)]
+
+
+@pytest.mark.parametrize(
+    ("body", "target"),
+    [
+        (b"{}", "reward"),
+        (b'{"value": 1}', "reward"),
+        (b'{"reward": null}', "reward"),
+        (b'{"reward": 1}', "reward"),
+        (b'{"reward": []}', "reward"),
+        (b'{"reward": [%b]}' % b",".join([b'{"slotId":"a","value":1}'] * 51), "reward"),
+        (b'{"reward": [1]}', "reward[0]"),
+        (b'{"reward": [{"value": 1}]}', "reward[0].slotId"),
+        (b'{"reward": [{"slotId": "", "value": 1}]}', "reward[0].slotId"),
+        (b'{"reward": [{"slotId": "a", "value": 1}, {"slotId": "b"}]}', "reward[1].value"),
+        (b'{"reward": [{"slotId": "a", "value": true}]}', "reward[0].value"),
+        (b'{"reward": [{"slotId": "a", "value": "much"}]}', "reward[0].value"),
+    ],
+)
+async def test_what_is_no_list_of_rewards_is_refused_with_its_place(
+    body: bytes, target: str
+) -> None:
+    log = FailingLog()
+    with pytest.raises(InvalidRewardRequest) as caught:
+        await Observer(log, PATIENCE).reward_slots("e1", body, NOW)
+    assert caught.value.target == target
+    with pytest.raises(InvalidRewardRequest, match="257"):
+        await Observer(log, PATIENCE).reward_slots(
+            "e" * 257, b'{"reward": [{"slotId": "a", "value": 1}]}', NOW
+        )
+    assert log.attempts == []

@@ -14,6 +14,7 @@ from loop.joined import JoinedEvent
 from loop.joining import EARLY
 from loop.learning_settings import with_exploration
 from loop.manifest import Counts
+from loop.metrics import LearningMetrics
 from loop.model import Model
 from loop.segments import LATE_LOG
 from storage.factory import LoopStorage
@@ -108,6 +109,10 @@ class History:
         ]
         assert len(kept) == len(set(kept)) == counts.late + counts.orphaned + counts.strayed
         assert await self.scene.model() == self.undisturbed(expected)
+        metrics = LearningMetrics()
+        for event in expected:
+            metrics.add(event)
+        assert await self.scene.metrics() == metrics
 
     def expected(self) -> tuple[list[JoinedEvent], Counts]:
         """The joined log as it ought to be, looked up in all that has happened."""

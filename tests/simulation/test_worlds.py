@@ -17,8 +17,7 @@ from cli.world import PageVisit, Visit
 from loop.features import Action, Slot, compose, vw_lines, with_slots
 from loop.learning_settings import DEFAULT_ARGUMENTS, check, with_exploration
 from loop.model import Model
-from loop.multi_slot_model import MultiSlotModel, SlotLabel
-from loop.multi_slot_model import Slot as AskedSlot
+from loop.multi_slot_model import AskedSlot, MultiSlotModel, SlotLabel
 from loop.sampling import draw, slot_seed
 
 EXPLORATION = 0.2

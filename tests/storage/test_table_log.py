@@ -1,13 +1,25 @@
 from __future__ import annotations
 
 import os
+import random
 from collections.abc import AsyncGenerator
 from dataclasses import replace
 
 import pytest
 
 from loop.errors import StorageUnavailable
-from loop.events import SECOND, Activation, Decision, Dropped, Micros, Observation, Reward
+from loop.events import (
+    SECOND,
+    Activation,
+    Decision,
+    Dropped,
+    Micros,
+    MultiSlotDecision,
+    Observation,
+    Reward,
+    SlotDecision,
+    SlotRewards,
+)
 from storage.event_log import BUCKET, EventLog
 from storage.factory import LoopStorage, Storage, open_storage
 from storage.options import StorageOptions, Timeouts
@@ -62,6 +74,7 @@ async def test_what_was_appended_is_read_back(storage: LoopStorage) -> None:
         Activation("e", Micros(NOON + 3)),
         Reward("e", Micros(NOON + 4), -1e300),
         Reward("e", Micros(NOON + 5), 2.0),
+        SlotRewards("e", Micros(NOON + 6), (("top", 0.5), ("top", -1e300), ("side", 1.0))),
     ]
     await storage.log.append(decision("e"))
     for row in rows:
@@ -76,6 +89,7 @@ async def test_every_event_id_is_kept(storage: LoopStorage, event_id: str) -> No
     rows: list[Observation] = [
         Reward(event_id, NOON, 1.0),
         Activation(event_id, Micros(NOON + 1)),
+        SlotRewards(event_id, Micros(NOON + 2), ((event_id, 1.0),) * 50),
     ]
     await storage.log.append(decision(event_id))
     for row in rows:
@@ -346,3 +360,25 @@ class TestFaults:
             assert await anext(scan) == (NOON, [decision("e")])
             assert isinstance(scan, AsyncGenerator)
             await scan.aclose()
+
+
+async def test_a_multi_slot_decision_is_read_back(storage: LoopStorage) -> None:
+    # GIVEN decisions of both kinds
+    slots = (SlotDecision("top", (1, 0), (0.9, 0.1), 0), SlotDecision("|side' ", (0,), (1.0,), 1))
+    page = MultiSlotDecision("p", NOON, b'{"_multi":[],"_slots":[]}', slots, "m", deferred=True)
+    await storage.log.append(page)
+    await storage.log.append(decision("s", NOON + 1))
+    # WHEN the log is scanned, THEN each is what it was
+    scan = storage.log.decisions(Micros(START), Micros(END))
+    assert [row async for _, rows in scan for row in rows] == [page, decision("s", NOON + 1)]
+
+
+async def test_the_longest_rewards_fit_into_a_row(storage: LoopStorage) -> None:
+    # GIVEN fifty rewards with ids that can't be compressed
+    dice = random.Random(1)
+    letters = [chr(dice.randrange(0x10000, 0x10FFFF)) for _ in range(50 * 256)]
+    ids = ["".join(letters[i : i + 256]) for i in range(0, len(letters), 256)]
+    row = SlotRewards("e", NOON, tuple((slot, dice.random()) for slot in ids))
+    # THEN they are kept
+    await storage.log.append(row)
+    assert await observations(storage.log) == [row]

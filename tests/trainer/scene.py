@@ -11,10 +11,21 @@ from datetime import timedelta
 import orjson
 
 from loop.configuration import ServiceConfiguration
-from loop.events import SECOND, Activation, Decision, Dropped, LearningMode, Micros, Reward
+from loop.events import (
+    SECOND,
+    Activation,
+    Decision,
+    Dropped,
+    LearningMode,
+    Micros,
+    MultiSlotDecision,
+    Reward,
+    SlotRewards,
+)
 from loop.features import Action, JsonObject, compose, vw_lines
 from loop.joined import JoinedEvent
 from loop.manifest import Manifest
+from loop.metrics import LearningMetrics
 from loop.model import Model
 from loop.settings import LoopSettings, Policy
 from storage.factory import LoopStorage
@@ -34,7 +45,7 @@ CONFIGURATION = ServiceConfiguration(
 
 LIMITS = Limits(grace_seconds=10, seconds=1000)
 
-Event = Decision | Reward | Activation | Dropped
+Event = Decision | Reward | Activation | Dropped | MultiSlotDecision | SlotRewards
 
 
 def after(seconds: float) -> Micros:
@@ -139,6 +150,13 @@ class Scene:
 
     async def names(self, prefix: str) -> list[str]:
         return [entry.name async for entry in self.storage.blobs.list(prefix)]
+
+    async def metrics(self) -> LearningMetrics:
+        name = (await self.manifest()).metrics
+        assert name is not None
+        blob = await self.storage.blobs.read(name)
+        assert blob is not None
+        return LearningMetrics.decode(blob.data)
 
     async def model(self) -> bytes:
         published = (await self.manifest()).model

@@ -10,6 +10,7 @@ from loop.configuration import RewardAggregation
 from loop.events import SECOND, Activation, Dropped, LearningMode
 from loop.learning_settings import with_exploration
 from loop.manifest import Counts
+from loop.metrics import LearningMetrics
 from loop.model import Model
 from loop.segments import LATE_LOG
 from storage.factory import LoopStorage
@@ -353,6 +354,22 @@ class TestSomethingIsGone:
         await scene.storage.blobs.delete(state)
         await scene.train(200)
         assert len(await scene.logged()) == 30
+
+
+async def test_metrics_are_those_of_the_events_that_are_logged(scene: Scene) -> None:
+    # GIVEN runs of which one has nothing to join
+    for start in (0, 100):
+        await scene.happen(stream(30, start=start))
+        await scene.train(start + 99)
+    await scene.train(1000)
+    # THEN what they have kept is what the log holds
+    metrics = LearningMetrics()
+    for event in await scene.logged():
+        metrics.add(event)
+    assert await scene.metrics() == metrics
+    assert metrics.periods[0].events == 60
+    # AND nothing else is left of them
+    assert await scene.names("metrics/") == [(await scene.manifest()).metrics]
 
 
 async def test_settings_of_the_wait_are_those_of_the_time_of_joining(scene: Scene) -> None:
