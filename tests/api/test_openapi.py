@@ -34,7 +34,9 @@ from api.service import Service
 from api.training import train_every_loop
 from loop import errors
 from loop.configuration import ServiceConfiguration
+from loop.configuration import _Body as ServiceConfigurationUpdate
 from loop.features import JsonObject, JsonValue
+from management.policy import _Body as PolicyPut
 from management.staged_models import _Metadata as StagedModelUpdate
 from rank.multi_slot_request import MultiSlotRankRequest, RankSlot
 from rank.request import RankAction, RankRequest
@@ -153,6 +155,8 @@ def test_every_error_of_the_tree_is_somewhere() -> None:
         ("RewardRequest", RewardRequest),
         ("MultiSlotRewardRequest", MultiSlotRewardRequest),
         ("StagedModelUpdate", StagedModelUpdate),
+        ("ServiceConfigurationUpdate", ServiceConfigurationUpdate),
+        ("Policy", PolicyPut),
     ],
 )
 def test_requests_have_the_members_that_are_read(name: str, model: type[BaseModel]) -> None:
