@@ -7,7 +7,8 @@ from collections.abc import Collection
 from loop.configuration import REQUIRED_IN_V1, RewardAggregation
 from loop.events import LearningMode
 from loop.explanation import MAX_SCORES
-from loop.features import MAX_DEPTH, MAX_VALUE, JsonObject, JsonValue
+from loop.features import MAX_DEPTH, JsonObject, JsonValue
+from loop.vw_lines import MAX_VALUE
 from rank.request import LONGEST_ID, MAX_ACTIONS
 
 Schema = JsonObject

@@ -22,9 +22,9 @@ from vowpalwabbit import Workspace
 from benchmarks.report import Table
 from loop.configuration import ServiceConfiguration
 from loop.events import Decision, Micros
-from loop.features import vw_lines
 from loop.learning_settings import DEFAULT_ARGUMENTS
 from loop.model import Model
+from loop.vw_lines import vw_lines
 from rank.decide import Served, decide
 
 SHAPES = ((4, 5), (10, 10), (50, 10))

@@ -12,8 +12,9 @@ import orjson
 
 from loop.batches import Allowance, BatchedEvent, refuse
 from loop.errors import InvalidRankRequest, InvalidRequest, PayloadSizeExceeded
-from loop.features import FeatureTree, JsonObject, JsonValue, vw_lines, without_ignored
+from loop.features import FeatureTree, JsonObject, JsonValue, without_ignored
 from loop.flatbuffer import Field, Table
+from loop.vw_lines import vw_lines
 
 MAX_ACTIONS = 50
 MAX_SLOTS = 50

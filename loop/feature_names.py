@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import cast
 
-from loop.features import TINY, FeatureTree, JsonObject, JsonValue
+from loop.features import FeatureTree, JsonObject, JsonValue
+from loop.vw_lines import TINY
 
 
 def feature_names(tree: FeatureTree, action: int) -> tuple[list[str], list[str]]:

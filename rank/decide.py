@@ -10,10 +10,11 @@ import orjson
 from loop.configuration import ServiceConfiguration
 from loop.events import Decision, LearningMode, LoopKind, Micros
 from loop.explanation import explain
-from loop.features import Action, FeatureTree, JsonObject, JsonValue, compose, vw_lines
+from loop.features import Action, FeatureTree, JsonObject, JsonValue, compose
 from loop.model import Model, Scores
 from loop.models import AnyModel
 from loop.sampling import draw
+from loop.vw_lines import vw_lines
 from rank.request import RankRequest
 
 

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 import orjson
 
 from loop.events import LearningMode, Micros, MultiSlotDecision, SlotDecision
-from loop.features import Action, Slot, compose, vw_lines, with_slots
+from loop.features import Action, Slot, compose, with_slots
 from loop.model import Scores
 from loop.multi_slot_model import AskedSlot, MultiSlotModel
 from loop.sampling import draw, slot_seed
+from loop.vw_lines import vw_lines
 from rank.decide import Served, drawn_first, uniform
 from rank.multi_slot_request import MultiSlotRankRequest
 

@@ -69,7 +69,7 @@ def _unique(actions: list[RankAction]) -> list[RankAction]:
 
 Text = Annotated[str, Field(coerce_numbers_to_str=True)]
 Id = Annotated[str, Field(min_length=1, max_length=LONGEST_ID, coerce_numbers_to_str=True)]
-# What is inside is checked where it is read, in ``loop.features``: twice would cost a third more.
+# What is inside is checked where it is read, in ``loop.vw_lines``: twice would cost a third more.
 # A list ends at its first mistake, or a body full of them would take a second to refuse.
 Features = Annotated[list[InstanceOf[JsonObject]], FailFast()]
 

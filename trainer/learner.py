@@ -8,12 +8,13 @@ from typing import TypeGuard
 import orjson
 
 from loop.errors import PersonalizerError
-from loop.features import FeatureTree, compose, vw_lines
+from loop.features import FeatureTree, compose
 from loop.joined import Lesson
 from loop.joined_log import Event
 from loop.model import Model, ModelError
 from loop.models import AnyModel
 from loop.multi_slot_model import AskedSlot, MultiSlotModel, SlotLabel
+from loop.vw_lines import vw_lines
 
 logger = logging.getLogger(__name__)
 

@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from hashlib import sha256
 
 from loop.events import Micros
-from loop.features import Action, compose, vw_lines
+from loop.features import Action, compose
 from loop.manifest import PublishedModel
 from loop.model import Model, ModelError, Scores
 from loop.models import AnyModel, open_model
 from loop.multi_slot_model import AskedSlot
+from loop.vw_lines import vw_lines
 from storage.blobs import Blobs
 
 MODELS = "models/"

@@ -12,9 +12,10 @@ from api.deployment import now
 from api.options import Options
 from loop.batched_decisions import read_interactions
 from loop.events import SECOND, Activation, Decision, LearningMode, Micros, Reward
-from loop.features import JsonValue, vw_lines
+from loop.features import JsonValue
 from loop.model import Model
 from loop.multi_slot_model import AskedSlot, MultiSlotModel
+from loop.vw_lines import vw_lines
 from storage.factory import LoopStorage
 from storage.options import StorageOptions
 from tests.api.conftest import KEYS, NOWHERE, OTHER_KEYS, Serve

@@ -17,8 +17,8 @@ import pytest
 
 from local.azurite import Azurite
 from loop.events import Reward
-from loop.features import vw_lines
 from loop.model import Model, Scores
+from loop.vw_lines import vw_lines
 from storage.factory import LoopStorage
 from tests.e2e.running import (
     PATIENCE_SECONDS,

@@ -17,7 +17,8 @@ from loop.events import (
     MultiSlotDecision,
     SlotDecision,
 )
-from loop.features import Action, FeatureTree, JsonValue, compose, vw_lines
+from loop.features import Action, FeatureTree, JsonValue, compose
+from loop.vw_lines import vw_lines
 from tests.batches import (
     APPRENTICE,
     CA,

@@ -16,9 +16,10 @@ from loop.batched_decisions import read_interactions
 from loop.batched_outcomes import read_observations
 from loop.errors import InvalidRequest, PayloadSizeExceeded
 from loop.events import Decision, Micros, MultiSlotDecision, Reward, decode_decision
-from loop.features import JsonValue, vw_lines
+from loop.features import JsonValue
 from loop.model import Model
 from loop.multi_slot_model import MultiSlotModel, SlotLabel
+from loop.vw_lines import vw_lines
 from tests.batches import CCB, DEDUP_INFO, OUTCOME, Event, cb, ccb, dedup_info, message, outcome
 
 NOW = Micros(1_700_000_000_000_000)

@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from vowpalwabbit import Workspace
 
 from loop.explanation import MAX_SCORES, MAX_TERMS, explain, terms
-from loop.features import Action, FeatureTree, JsonObject, compose, vw_lines
+from loop.features import Action, FeatureTree, JsonObject, compose
 from loop.model import Model, ModelError
+from loop.vw_lines import vw_lines
 
 POLICY = "--cb_explore_adf --epsilon 0.2 --cb_type mtr"
 

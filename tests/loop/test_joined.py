@@ -12,9 +12,10 @@ from vowpalwabbit import Workspace
 
 from loop.configuration import RewardAggregation, ServiceConfiguration
 from loop.events import SECOND, Activation, Decision, LearningMode, Micros, Reward
-from loop.features import Action, compose, vw_lines
+from loop.features import Action, compose
 from loop.joined import JoinedEvent, Lesson, format_timestamp, parse_timestamp
 from loop.model import Model
+from loop.vw_lines import vw_lines
 
 T = Micros(1_612_456_289_246_000)
 CONFIGURATION = ServiceConfiguration()

@@ -27,20 +27,12 @@ from loop.events import (
     SlotDecision,
     SlotRewards,
 )
-from loop.features import (
-    MAX_FEATURES_IN_SLOT,
-    Action,
-    FeatureTree,
-    JsonObject,
-    Slot,
-    compose,
-    vw_lines,
-    with_slots,
-)
+from loop.features import Action, FeatureTree, JsonObject, Slot, compose, with_slots
 from loop.joined import JoinedEvent
 from loop.joined_log import join, read_line, without_slot
 from loop.joined_slots import MultiSlotEvent
 from loop.multi_slot_model import AskedSlot, MultiSlotModel, SlotLabel
+from loop.vw_lines import MAX_FEATURES_IN_SLOT, vw_lines
 
 T = Micros(1_612_456_289_246_000)
 CONFIGURATION = ServiceConfiguration(default_reward=-0.25)
@@ -342,7 +334,7 @@ def readers() -> tuple[Workspace, Workspace]:
     return Workspace(f"--dsjson {ARGUMENTS} --quiet"), Workspace(f"{ARGUMENTS} --quiet")
 
 
-# What is safe for VW's JSON reader, as in test_features.
+# What is safe for VW's JSON reader, as in test_vw_lines.
 names = st.text("abcFslot019-.", min_size=1, max_size=6)
 plain = st.one_of(
     st.text(st.characters(codec="utf-8", exclude_characters="\r\n\0"), max_size=8),

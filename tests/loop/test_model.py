@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 from vowpalwabbit import Workspace
 
-from loop.features import Action, compose, vw_lines
+from loop.features import Action, compose
 from loop.model import MAX_COST, Model, ModelError
+from loop.vw_lines import vw_lines
 
 ARGUMENTS = "--cb_explore_adf --epsilon 0.2 --cb_type mtr -q ::"
 LINES = vw_lines(

@@ -7,12 +7,13 @@ from collections.abc import Iterator
 
 import pytest
 
-from loop.features import Action, Slot, compose, vw_lines, with_slots
+from loop.features import Action, Slot, compose, with_slots
 from loop.learning_settings import DEFAULT_MULTI_SLOT_ARGUMENTS
 from loop.model import MAX_COST, Model, ModelError
 from loop.models import open_model
 from loop.multi_slot_model import AskedSlot, MultiSlotModel, SlotLabel
 from loop.sampling import draw, slot_seed
+from loop.vw_lines import vw_lines
 
 ARGUMENTS = "--ccb_explore_adf --epsilon 0.2 --cb_type mtr -q Fi"
 ALL = (0, 1, 2, 3)

@@ -11,11 +11,12 @@ import pytest
 
 from loop.errors import InvalidModelImportFormat, InvalidModelImportSignature
 from loop.events import Micros
-from loop.features import Action, compose, vw_lines
+from loop.features import Action, compose
 from loop.learning_settings import DEFAULT_MULTI_SLOT_ARGUMENTS
 from loop.models import open_model
 from loop.multi_slot_model import MultiSlotModel
 from loop.signing import SigningKey, fingerprint_of, new_signing_key, open_archive
+from loop.vw_lines import vw_lines
 from management.model import get_model
 from management.model_transfer import Signers, export_signed_model, import_model
 from management.staged_models import list_staged_models

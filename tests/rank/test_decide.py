@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 from loop.configuration import ServiceConfiguration
 from loop.errors import InvalidRankRequest, PayloadSizeExceeded
 from loop.events import LearningMode, Micros, decode_decision
-from loop.features import Action, JsonObject, JsonValue, compose, vw_lines
+from loop.features import Action, JsonObject, JsonValue, compose
 from loop.model import Model
 from loop.sampling import draw
+from loop.vw_lines import vw_lines
 from rank.decide import Answer, Served, decide
 
 ARGUMENTS = "--cb_explore_adf --epsilon 0.2 --cb_type mtr -q ::"

@@ -15,9 +15,10 @@ from hypothesis import strategies as st
 from loop.configuration import ServiceConfiguration
 from loop.errors import InvalidRankRequest, PersonalizerError
 from loop.events import LearningMode, Micros, decode_decision
-from loop.features import JsonObject, JsonValue, vw_lines
+from loop.features import JsonObject, JsonValue
 from loop.model import Model
 from loop.multi_slot_model import MultiSlotModel, SlotLabel
+from loop.vw_lines import vw_lines
 from rank.decide import Served
 from rank.multi_slot import MultiSlotAnswer, decide_slots
 from rank.multi_slot_request import MultiSlotRankRequest

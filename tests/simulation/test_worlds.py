@@ -14,11 +14,12 @@ import pytest
 from cli import worlds
 from cli.summary import ceiling
 from cli.world import PageVisit, Visit
-from loop.features import Action, Slot, compose, vw_lines, with_slots
+from loop.features import Action, Slot, compose, with_slots
 from loop.learning_settings import DEFAULT_ARGUMENTS, check, with_exploration
 from loop.model import Model
 from loop.multi_slot_model import AskedSlot, MultiSlotModel, SlotLabel
 from loop.sampling import draw, slot_seed
+from loop.vw_lines import vw_lines
 
 EXPLORATION = 0.2
 LITTLE_EXPLORATION = 0.05

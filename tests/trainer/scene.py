@@ -22,12 +22,13 @@ from loop.events import (
     Reward,
     SlotRewards,
 )
-from loop.features import Action, JsonObject, compose, vw_lines
+from loop.features import Action, JsonObject, compose
 from loop.joined import JoinedEvent
 from loop.manifest import Manifest
 from loop.metrics import LearningMetrics
 from loop.model import Model
 from loop.settings import LoopSettings, Policy
+from loop.vw_lines import vw_lines
 from storage.factory import LoopStorage
 from trainer.limits import Limits
 from trainer.reading import joined_events

@@ -15,12 +15,13 @@ from loop.events import (
     SlotDecision,
     SlotRewards,
 )
-from loop.features import Action, Slot, compose, vw_lines, with_slots
+from loop.features import Action, Slot, compose, with_slots
 from loop.joined_log import Event
 from loop.joined_slots import MultiSlotEvent
 from loop.learning_settings import with_exploration
 from loop.multi_slot_model import AskedSlot, MultiSlotModel
 from loop.segments import LATE_LOG
+from loop.vw_lines import vw_lines
 from storage.factory import LoopStorage
 from tests.trainer.scene import ARGUMENTS as SINGLE_SLOT
 from tests.trainer.scene import Scene, after, decision, reward, stream

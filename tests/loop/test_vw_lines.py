@@ -18,16 +18,14 @@ from vowpalwabbit import Workspace
 from loop.errors import InvalidRankRequest, PayloadSizeExceeded, PersonalizerError
 from loop.features import (
     MAX_DEPTH,
-    MAX_FEATURES,
-    MAX_FEATURES_IN_ALL,
     Action,
     FeatureTree,
     JsonObject,
     JsonValue,
     compose,
-    vw_lines,
     without_ignored,
 )
+from loop.vw_lines import MAX_FEATURES, MAX_FEATURES_IN_ALL, vw_lines
 
 ARGUMENTS = "--cb_explore_adf --epsilon 0.2 -q :: --random_weights --quiet"
 LOG_LINE = Path(__file__).parents[2] / "../shared/fixtures/azure-export/log-line.dsjson"
