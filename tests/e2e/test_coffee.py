@@ -47,13 +47,6 @@ def test_a_small_shop_learns(tmp_path: Path) -> None:
 
 
 @pytest.mark.acceptance
-def test_the_shop_of_the_tutorial_is_learned(tmp_path: Path) -> None:
-    with LocalService(tmp_path, settings={"TRAINER_GRACE_SECONDS": "2"}) as service:
-        summary = played(service, tmp_path, 10_000, 15, "--policy", Coffee.policy)
-    assert summary["mean_last"] >= 0.78
-
-
-@pytest.mark.acceptance
 def test_the_default_policy_learns_something_of_it(tmp_path: Path) -> None:
     with LocalService(tmp_path, settings={"TRAINER_GRACE_SECONDS": "2"}) as service:
         summary = played(service, tmp_path, 10_000, 15)
