@@ -31,9 +31,9 @@ from loop.joining import HORIZON
 from loop.segments import JOINED_LOG
 from storage.event_log import EventLog
 from storage.factory import LoopStorage, open_storage
+from storage.joined_log import lines
 from storage.options import CONNECTION, storage_options
 from trainer.limits import Limits
-from trainer.reading import lines
 from trainer.run import train
 
 EVENTS_PER_SECOND = 100

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TypedDict
+from typing import TypedDict, TypeGuard
 
+import orjson
 from pydantic import JsonValue as JsonValue
 
 JsonObject = dict[str, JsonValue]
@@ -102,6 +103,29 @@ def with_slots(tree: FeatureTree, slots: Iterable[Slot]) -> FeatureTree:
             entry["_inc"] = list(slot.included)
         logged.append(entry)
     return {**tree, "_slots": logged}
+
+
+def tree_of(features: bytes) -> FeatureTree:
+    """The features of a decision.
+
+    Raises:
+        ValueError: They are not what ``compose`` makes.
+    """
+    tree = orjson.loads(features)
+    if not _is_tree(tree):
+        raise ValueError("no context and actions")
+    return tree
+
+
+def _is_tree(tree: object) -> TypeGuard[FeatureTree]:
+    if not isinstance(tree, dict) or not isinstance(tree.get("_multi"), list):
+        return False
+    slots = tree.get("_slots", [])
+    return (
+        set(map(type, tree["_multi"])) == {dict}
+        and isinstance(slots, list)
+        and all(isinstance(slot, dict) for slot in slots)
+    )
 
 
 def without_ignored(value: JsonValue, levels: int = 2 * (MAX_DEPTH + 2)) -> JsonValue:

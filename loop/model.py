@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -55,6 +55,7 @@ class Scores:
 
 
 _Kind = TypeVar("_Kind", bound="VwModel")
+_T = TypeVar("_T")
 
 
 class VwModel:
@@ -142,12 +143,13 @@ class VwModel:
             raise ModelError(f"{len(lines)} lines make {len(examples)} examples")
         return examples
 
-    def _teach(self, lines: Sequence[str]) -> None:
-        """Learn from lines with labels."""
+    def _teach(self, lines: Sequence[str], answer: Callable[[pylibvw.example], _T]) -> _T:
+        """Learn from lines with labels; what ``answer`` reads of the first is from before that."""
         examples = self._parse(lines)
         self._saved = None
         try:
             pylibvw.vw.learn_multi(self._vw, examples)
+            return answer(examples[0])
         except RuntimeError as error:
             raise ModelError(str(error)) from None
         finally:
@@ -162,10 +164,11 @@ class Model(VwModel):
     """A contextual bandit with its weights, of a single-slot loop.
 
     >>> with Model("--cb_explore_adf --epsilon 0.2") as model:
-    ...     model.learn(["shared |u old", "|i idA", "|i idB"], action=1, cost=-1, probability=0.5)
-    ...     scores = model.decide(["shared |u old", "|i idA", "|i idB"])
-    >>> scores.ranking, [round(p, 6) for p in scores.probabilities]
-    ((1, 0), [0.9, 0.1])
+    ...     lines = ["shared |u old", "|i idA", "|i idB"]
+    ...     before = model.learn(lines, action=1, cost=-1, probability=0.5)
+    ...     scores = model.decide(lines)
+    >>> before, scores.ranking, [round(p, 6) for p in scores.probabilities]
+    ([0.5, 0.5], (1, 0), [0.9, 0.1])
     """
 
     kind: ClassVar[LoopKind] = LoopKind.SINGLE_SLOT
@@ -189,7 +192,7 @@ class Model(VwModel):
         examples = self._parse(lines)
         try:
             pylibvw.vw.predict_multi(self._vw, examples)
-            probabilities: list[float] = examples[0].get_action_scores()
+            probabilities = _action_scores(examples[0])
             costs = [example.get_partial_prediction() for example in examples[1:]]
         except RuntimeError as error:
             raise ModelError(str(error)) from None
@@ -203,7 +206,9 @@ class Model(VwModel):
         ranking = tuple([index for _, _, index in best_first])
         return Scores(ranking, tuple([probabilities[index] for index in ranking]))
 
-    def learn(self, lines: Sequence[str], action: int, cost: float, probability: float) -> None:
+    def learn(
+        self, lines: Sequence[str], action: int, cost: float, probability: float
+    ) -> list[float]:
         """Learn that ``action`` was chosen with ``probability`` and then cost ``cost``.
 
         Args:
@@ -211,6 +216,10 @@ class Model(VwModel):
             action: Its index, from 0.
             cost: The reward with its sign turned, within ±``MAX_COST``.
             probability: In (0, 1].
+
+        Returns:
+            The probability that the model gave each action before it learned, as ``decide`` does,
+            but in the order of the actions.
 
         Raises:
             ModelError: The label is out of range, or VW does not take the lines.
@@ -221,7 +230,7 @@ class Model(VwModel):
             raise ModelError(f"no label: action {action}, cost {cost}, probability {probability}")
         labelled = list(lines)
         labelled[1 + action] = f"0:{cost:.9f}:{probability:.9g} {labelled[1 + action]}"
-        self._teach(labelled)
+        return self._teach(labelled, _action_scores)
 
     def features(self, lines: Sequence[str]) -> list[Hashed]:
         """What VW makes of each line: its features, and a constant in a namespace of its own.
@@ -257,3 +266,8 @@ class Model(VwModel):
         self._check_open()
         place = (index >> self._stride_shift) & self._weights_mask
         return float(pylibvw.vw.get_weight(self._vw, place, 0))
+
+
+def _action_scores(first: pylibvw.example) -> list[float]:
+    scores: list[float] = first.get_action_scores()
+    return scores

@@ -15,6 +15,9 @@ import pylibvw
 from loop.events import LoopKind
 from loop.model import MAX_COST, TOLERANCE, ModelError, Scores, VwModel
 
+Choice = list[tuple[int, float]]
+"""Indices of actions, each with its probability."""
+
 
 @dataclass(frozen=True, slots=True)
 class AskedSlot:
@@ -55,7 +58,7 @@ class MultiSlotModel(VwModel):
 
     >>> lines = ["shared |u old", "|i idA", "|i idB", "|slot sizebig", "|slot sizesmall"]
     >>> with MultiSlotModel("--ccb_explore_adf --epsilon 0.2") as model:
-    ...     model.learn(lines, [SlotLabel((1, 0), -1.0, 0.5), SlotLabel((0,), 0.0, 1.0)])
+    ...     before = model.learn(lines, [SlotLabel((1, 0), -1.0, 0.5), SlotLabel((0,), 0.0, 1.0)])
     ...     top, side = model.decide(lines, [AskedSlot((0, 1), "5f02"), AskedSlot((0, 1), "77d1")])
     >>> top.ranking, [round(p, 6) for p in top.probabilities]
     ((1, 0), [0.9, 0.1])
@@ -96,7 +99,7 @@ class MultiSlotModel(VwModel):
         examples = self._parse(page.written(asked))
         try:
             pylibvw.vw.predict_multi(self._vw, examples)
-            drawn: list[list[tuple[int, float]]] = examples[0].get_decision_scores()
+            drawn = _decision_scores(examples[0])
         except RuntimeError as error:
             raise ModelError(str(error)) from None
         finally:
@@ -105,12 +108,16 @@ class MultiSlotModel(VwModel):
             raise ModelError(f"{len(slots)} slots got {len(drawn)} decisions")
         return tuple([_scores(choice) for choice in drawn])
 
-    def learn(self, lines: Sequence[str], labels: Sequence[SlotLabel]) -> None:
+    def learn(self, lines: Sequence[str], labels: Sequence[SlotLabel]) -> list[Choice]:
         """Learn what came of the draw of each slot.
 
         Args:
             lines: As for ``decide``.
             labels: One for each slot.
+
+        Returns:
+            For each slot the actions that were left for it after the labels of those before, with
+            the probability that the model gave each before it learned.
 
         Raises:
             ModelError: A label is out of range, or VW does not take the lines.
@@ -127,12 +134,13 @@ class MultiSlotModel(VwModel):
             ):
                 raise ModelError(f"no label: {label} of {page.actions} actions without {taken}")
             taken.add(label.ranking[0])
-        self._teach(
+        return self._teach(
             page.written(
                 f"{label.ranking[0]}:{label.cost:.9f}:{label.probability:.9g}"
                 f" {_indices(label.ranking)}"
                 for label in labels
-            )
+            ),
+            _decision_scores,
         )
 
 
@@ -164,7 +172,12 @@ def _indices(actions: Sequence[int]) -> str:
     return ",".join(map(str, actions))
 
 
-def _scores(choice: list[tuple[int, float]]) -> Scores:
+def _decision_scores(first: pylibvw.example) -> list[Choice]:
+    choices: list[Choice] = first.get_decision_scores()
+    return choices
+
+
+def _scores(choice: Choice) -> Scores:
     ranking = tuple([action for action, _ in choice])
     probabilities = tuple([probability for _, probability in choice])
     if not abs(sum(probabilities) - 1.0) < TOLERANCE:

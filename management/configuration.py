@@ -12,8 +12,8 @@ from loop.events import Micros
 from loop.iso import instant_of
 from loop.settings import LoopSettings
 from management.mirroring import Mirroring, new_mirror
-from management.revising import revise
 from storage.factory import LoopStorage
+from storage.revising import revise
 
 logger = logging.getLogger(__name__)
 

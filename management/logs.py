@@ -14,10 +14,10 @@ from loop.events import Micros
 from loop.iso import format_instant, instant_of
 from loop.manifest import Manifest
 from loop.segments import HOUR, JOINED_LOG, LATE_LOG, hour_of
-from management.revising import revise
 from storage.blobs import Conflict
 from storage.event_log import BUCKET
 from storage.factory import LoopStorage
+from storage.revising import revise
 
 logger = logging.getLogger(__name__)
 

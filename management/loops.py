@@ -14,9 +14,9 @@ from loop.events import Micros
 from loop.manifest import Counts
 from loop.register import Register, RegisteredLoop
 from management.logs import delete_logs
-from management.revising import revise
 from storage.documents import Document
 from storage.factory import LoopStorage, Storage
+from storage.revising import revise
 
 logger = logging.getLogger(__name__)
 

@@ -10,8 +10,8 @@ import orjson
 
 from loop.errors import StorageUnavailable
 from loop.iso import instant_of
-from management.revising import revise
 from storage.factory import LoopStorage
+from storage.revising import revise
 
 logger = logging.getLogger(__name__)
 

@@ -14,9 +14,9 @@ from loop.iso import instant_of, micros_of
 from loop.manifest import StagedModel
 from loop.signing import SigningKey, new_signing_key, open_archive, verify
 from management.model import get_model
-from management.revising import revise
 from storage.blobs import Conflict
 from storage.factory import LoopStorage
+from storage.revising import revise
 
 logger = logging.getLogger(__name__)
 

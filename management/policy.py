@@ -12,8 +12,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from loop.errors import InvalidPolicyContract, ProblemTypeIncompatibleWithAutoOptimization
 from loop.learning_settings import check
 from loop.settings import LoopSettings, Policy
-from management.revising import revise
 from storage.factory import LoopStorage
+from storage.revising import revise
 
 logger = logging.getLogger(__name__)
 

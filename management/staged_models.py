@@ -17,8 +17,8 @@ from loop.iso import format_instant, instant_of
 from loop.learning_settings import kind_of
 from loop.manifest import Manifest, StagedModel
 from loop.validation import parse
-from management.revising import revise
 from storage.factory import LoopStorage
+from storage.revising import revise
 
 logger = logging.getLogger(__name__)
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import logging
-from typing import TypeGuard
 
 import orjson
 
 from loop.errors import PersonalizerError
-from loop.features import FeatureTree, compose
+from loop.features import compose, tree_of
 from loop.joined import Lesson
 from loop.joined_log import Event
 from loop.model import Model, ModelError
@@ -85,29 +84,6 @@ def _learn(
     model.learn(lines, lesson)
     *before, last = lesson
     return (*[AskedSlot(label.ranking[:1], "0") for label in before], AskedSlot(last.ranking, "0"))
-
-
-def tree_of(features: bytes) -> FeatureTree:
-    """The features of a decision.
-
-    Raises:
-        ValueError: They are not what ``loop.features.compose`` makes.
-    """
-    tree = orjson.loads(features)
-    if not _is_tree(tree):
-        raise ValueError("no context and actions")
-    return tree
-
-
-def _is_tree(tree: object) -> TypeGuard[FeatureTree]:
-    if not isinstance(tree, dict) or not isinstance(tree.get("_multi"), list):
-        return False
-    slots = tree.get("_slots", [])
-    return (
-        set(map(type, tree["_multi"])) == {dict}
-        and isinstance(slots, list)
-        and all(isinstance(slot, dict) for slot in slots)
-    )
 
 
 def loggable(event: Event) -> Event:

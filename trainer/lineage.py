@@ -15,8 +15,8 @@ from loop.model import ModelError
 from loop.models import AnyModel, open_model
 from loop.settings import LoopSettings
 from storage.blobs import Blobs
+from storage.models import BROKEN, MODELS, STATE, keep, load, works
 from trainer.learner import Learner
-from trainer.models import BROKEN, MODELS, STATE, keep, load, works
 from trainer.rebuilding import Rereading, begun, reread
 
 logger = logging.getLogger(__name__)

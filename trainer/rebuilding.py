@@ -16,8 +16,8 @@ from loop.configuration import ServiceConfiguration
 from loop.events import SECOND, Micros
 from loop.manifest import Retrain
 from storage.blobs import Blobs
+from storage.joined_log import joined_events
 from trainer.learner import Learner
-from trainer.reading import joined_events
 from trainer.scan import start_of_bucket
 
 DAY: int = 86_400 * SECOND

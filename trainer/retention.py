@@ -11,7 +11,7 @@ from loop.manifest import Manifest
 from loop.segments import HOUR, JOINED_LOG, LATE_LOG, hour_of
 from storage.blobs import Blobs
 from storage.event_log import EventLog
-from trainer.models import BROKEN, METRICS, MODELS, STATE
+from storage.models import BROKEN, METRICS, MODELS, STATE
 
 DAY: int = 86_400 * SECOND
 

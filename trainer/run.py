@@ -19,11 +19,11 @@ from loop.segments import JOINED_LOG, LATE_LOG
 from loop.settings import LoopSettings
 from storage.documents import Version
 from storage.factory import LoopStorage
+from storage.models import METRICS, STATE
 from trainer.commit import commit
 from trainer.intake import Intake
 from trainer.limits import Limits, micros
 from trainer.lineage import Lineage
-from trainer.models import METRICS, STATE
 from trainer.report import Outcome, RunReport
 from trainer.retention import DAY, named_blobs, sweep
 from trainer.scan import Observed, Stretch, in_order, start_of_bucket

@@ -12,7 +12,7 @@ from api.deployment import now
 from api.options import Options
 from loop.batched_decisions import read_interactions
 from loop.events import SECOND, Activation, Decision, LearningMode, Micros, Reward
-from loop.features import JsonValue
+from loop.features import JsonValue, tree_of
 from loop.model import Model
 from loop.multi_slot_model import AskedSlot, MultiSlotModel
 from loop.vw_lines import vw_lines
@@ -35,7 +35,6 @@ from tests.batches import (
     observations,
     outcome,
 )
-from trainer.learner import tree_of
 from trainer.limits import Limits
 from trainer.run import train
 

@@ -18,11 +18,11 @@ from loop.joining import EARLY
 from loop.register import DEFAULT_LOOP
 from storage.event_log import BUCKET
 from storage.factory import LoopStorage
+from storage.joined_log import joined_events
 from storage.options import CONNECTION, StorageOptions, storage_options
 from storage.table_rows import DAY
 from tests.fault_proxy import FaultProxy
 from tests.service import LocalService, make_loops
-from trainer.reading import joined_events
 
 T = TypeVar("T")
 

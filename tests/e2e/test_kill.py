@@ -17,6 +17,7 @@ import pytest
 
 from local.azurite import Azurite
 from loop.events import Reward
+from loop.features import tree_of
 from loop.model import Model, Scores
 from loop.vw_lines import vw_lines
 from storage.factory import LoopStorage
@@ -31,7 +32,7 @@ from tests.e2e.running import (
 )
 from tests.fault_proxy import Delay, Fault, Hang, HoldAnswer
 from tests.service import ROOT
-from trainer.learner import Learner, tree_of
+from trainer.learner import Learner
 
 WAIT = 5.0
 SETTINGS = {"STRICT_LOGGING": "true", "TRAINER_GRACE_SECONDS": "2"}

@@ -18,6 +18,7 @@ from loop.metrics import LearningMetrics
 from loop.model import Model
 from loop.segments import LATE_LOG
 from storage.factory import LoopStorage
+from storage.joined_log import lines
 from tests.simulation.faults import Crash, CrashAt, Path, Turns, Unruly, through
 from tests.trainer.scene import (
     ARGUMENTS,
@@ -31,7 +32,6 @@ from tests.trainer.scene import (
     taught,
     views,
 )
-from trainer.reading import lines
 from trainer.report import Outcome, RunReport
 from trainer.run import train
 

@@ -30,8 +30,8 @@ from loop.model import Model
 from loop.settings import LoopSettings, Policy
 from loop.vw_lines import vw_lines
 from storage.factory import LoopStorage
+from storage.joined_log import joined_events
 from trainer.limits import Limits
-from trainer.reading import joined_events
 from trainer.report import RunReport
 from trainer.run import train
 

@@ -23,9 +23,9 @@ from loop.multi_slot_model import AskedSlot, MultiSlotModel
 from loop.segments import LATE_LOG
 from loop.vw_lines import vw_lines
 from storage.factory import LoopStorage
+from storage.joined_log import joined_events, lines
 from tests.trainer.scene import ARGUMENTS as SINGLE_SLOT
 from tests.trainer.scene import Scene, after, decision, reward, stream
-from trainer.reading import joined_events, lines
 
 ARGUMENTS = "--ccb_explore_adf --epsilon 0.2 --cb_type mtr -q FT -l 0.1"
 BUILT = with_exploration(ARGUMENTS, 0.2)

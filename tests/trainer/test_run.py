@@ -14,6 +14,7 @@ from loop.metrics import LearningMetrics
 from loop.model import Model
 from loop.segments import LATE_LOG
 from storage.factory import LoopStorage
+from storage.joined_log import lines
 from tests.trainer.scene import (
     ARGUMENTS,
     LIMITS,
@@ -26,7 +27,6 @@ from tests.trainer.scene import (
     taught,
     views,
 )
-from trainer.reading import lines
 from trainer.report import Outcome
 
 BUILT = with_exploration(ARGUMENTS, 0.2)

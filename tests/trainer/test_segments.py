@@ -9,8 +9,8 @@ from loop.manifest import LogSegment
 from loop.segments import HOUR, JOINED_LOG
 from storage.blobs import Blobs
 from storage.factory import LoopStorage
+from storage.joined_log import lines
 from trainer.limits import Limits
-from trainer.reading import lines
 from trainer.segments import SegmentWriter, settle
 
 TIME = Micros(472_222 * HOUR)

@@ -6,9 +6,9 @@ import pytest
 
 from loop.errors import StorageUnavailable
 from loop.settings import LoopSettings, Policy
-from management.revising import revise
 from storage.documents import Document, Version
 from storage.factory import LoopStorage
+from storage.revising import revise
 
 
 class Contested(Document[LoopSettings]):
