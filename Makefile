@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 SOURCES := .
 
-.PHONY: run test check acceptance bench format clean
+.PHONY: run test check acceptance bench coverage format clean
 
 run: $(VENV)/.local node_modules/.ready
 	@$(BIN)/python -m local
@@ -25,6 +25,9 @@ acceptance: $(VENV)/.dev node_modules/.ready
 
 bench: $(VENV)/.dev node_modules/.ready
 	$(BIN)/python -m benchmarks
+
+coverage: $(VENV)/.dev
+	$(BIN)/python -m benchmarks.coverage
 
 format: $(VENV)/.dev
 	$(BIN)/ruff format $(SOURCES)

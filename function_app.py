@@ -1,4 +1,4 @@
-"""The app that Azure Functions and ``local/`` serve: every operation, and the trainer's timer."""
+"""The app that Azure Functions and ``local/`` serve: every operation, and two timers."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import os
 
 import azure.functions as func
 
+from api.evaluating import evaluate_every_loop
 from api.log_lines import log_to_platform
 from api.options import read_options
 from api.registration import register
@@ -28,3 +29,9 @@ register(app, service)
 def trainer(timer: func.TimerRequest) -> None:
     """Learn, in a thread and an event loop of its own, so that no request waits for it."""
     asyncio.run(train_every_loop(options, storage))
+
+
+@app.timer_trigger("timer", options.evaluator_schedule, run_on_startup=False, use_monitor=False)
+def evaluator(timer: func.TimerRequest) -> None:
+    """Judge policies and features, where that is asked for; in children, so that no rank waits."""
+    asyncio.run(evaluate_every_loop(options, storage))

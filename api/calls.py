@@ -28,6 +28,7 @@ class Call:
         loop: The loop that the key opened.
         generation: The one that the client speaks.
         arrived: When the request came in.
+        url: Where it was sent, as the platform saw it; without what is behind the path.
         parameters: The parameters of the path, decoded.
         query: The parameters behind the path, decoded.
         body: Not larger than the operation allows; empty where there is none.
@@ -36,6 +37,7 @@ class Call:
     loop: Loop
     generation: Generation
     arrived: Micros
+    url: str
     parameters: Mapping[str, str]
     query: Mapping[str, str]
     body: bytes
@@ -43,8 +45,13 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What an operation answers; its status stands in the operation table."""
+    """What an operation answers; its status stands in the operation table.
+
+    Attributes:
+        location: Where that is to be found which the call has made.
+    """
 
     body: bytes = b""
     content_type: str = JSON
     file_name: str | None = None
+    location: str | None = None

@@ -33,6 +33,7 @@ class Loop:
 
     Attributes:
         longest_wait: What its reward wait time may be set to at most.
+        trainer_grace: How late a row may become visible and still count, in seconds.
     """
 
     storage: LoopStorage
@@ -41,6 +42,7 @@ class Loop:
     observer: Observer
     batches: Batches
     longest_wait: timedelta
+    trainer_grace: float
     signers: Signers
     mirroring: Mirroring
 
@@ -95,6 +97,7 @@ class Deployment:
             observer=Observer(log, options.reward_time_limit),
             batches=Batches(log, options.batch_time_limit),
             longest_wait=options.max_reward_wait,
+            trainer_grace=options.trainer_grace,
             signers=Signers(options.model_signing_key, options.trusted_model_signers),
             mirroring=Mirroring(self._storage.mirrors, name),
         )

@@ -6,17 +6,21 @@ An operation that is not described here fails the document, and with it the test
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import TypeAlias
 
-from api.schemas import Schema, reference
+from api.description import Content, Description, Errors, query
+from api.evaluation_documentation import EVALUATE, EVALUATION_DESCRIPTIONS
+from api.schema_parts import Schema, reference
+from evaluation.contracts import LONGEST_ID as LONGEST_EVALUATION_ID
 from loop.errors import (
     AggregationEventCountInvalid,
     AggregationEventCountTooSmall,
     AggregationIntervalInvalid,
     AggregationIntervalTooShort,
     BadRequest,
+    EvaluationModelNotFound,
+    EvaluationNotFound,
     InvalidApiAccess,
+    InvalidContract,
     InvalidEventIdToActivate,
     InvalidLearningModeServiceConfiguration,
     InvalidLogRetentionDays,
@@ -34,62 +38,12 @@ from loop.errors import (
     InvalidSasUri,
     InvalidServiceConfiguration,
     InvalidStartDateEndDate,
+    LearningSettingsNotFound,
     OperationConflict,
-    PersonalizerError,
     ProblemTypeIncompatibleWithAutoOptimization,
 )
-from loop.features import JsonObject, JsonValue
+from loop.features import JsonObject
 from rank.request import LONGEST_ID
-
-Errors: TypeAlias = tuple[type[PersonalizerError], ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Content:
-    """A body: JSON of a shape, or bytes where ``schema`` is None.
-
-    Attributes:
-        schema: The name of one of ``SCHEMAS``, or a schema.
-        example: One that is taken, or is given.
-    """
-
-    schema: str | Schema | None
-    description: str = ""
-    example: JsonObject | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Query:
-    """A parameter behind the path that may be left out."""
-
-    name: str
-    schema: Schema
-
-
-@dataclass(frozen=True, slots=True)
-class Description:
-    """What one operation takes and gives, and how it may refuse.
-
-    Attributes:
-        area: The heading that it stands under.
-        answer: None where the answer is empty.
-        request: None where there is nothing to say in a body.
-        request_2022: In the 2022 preview, where that asks for something else.
-        errors: Those that are not to be had from every operation.
-    """
-
-    area: str
-    answer: Content | None = None
-    request: Content | None = None
-    request_2022: Content | None = None
-    query: tuple[Query, ...] = ()
-    errors: Errors = ()
-    notes: str = ""
-
-
-def _query(name: str, description: str, **more: JsonValue) -> Query:
-    return Query(name, {"type": "string", "description": description, **more})
-
 
 PATH_PARAMETERS: Mapping[str, Schema] = {
     # A slash in an id is fine, but not every client escapes it; "." and ".." are no ids for a path.
@@ -97,6 +51,18 @@ PATH_PARAMETERS: Mapping[str, Schema] = {
         "type": "string",
         "description": f"The event's id, percent-encoded; up to {LONGEST_ID} characters.",
         "pattern": r"^[^\x00./]+$",
+    },
+    "evaluationId": {
+        "type": "string",
+        "description": "The evaluation's id, percent-encoded; up to"
+        f" {LONGEST_EVALUATION_ID} characters without a slash.",
+        "pattern": r"^[^\x00./\\]+$",
+    },
+    "featureImportanceId": {
+        "type": "string",
+        "description": "The feature importance's id, percent-encoded; up to"
+        f" {LONGEST_EVALUATION_ID} characters without a slash.",
+        "pattern": r"^[^\x00./\\]+$",
     },
     "modelId": {
         "type": "string",
@@ -115,6 +81,7 @@ AREAS: Mapping[str, str] = {
     _DECIDE: "Ask which action to show.",
     _OBSERVE: "Say how it went.",
     _CONFIGURE: "Set what a loop learns from, and how.",
+    EVALUATE: "What other policies would have earned, and which features matter.",
     _MODEL: "What has been learned.",
     _LOG: "What it was learned from.",
 }
@@ -164,7 +131,6 @@ _POLICY = Content(
     },
 )
 _STAGED = Content("StagedModel")
-
 DESCRIPTIONS: Mapping[str, Description] = {
     "rank": Description(
         _DECIDE,
@@ -220,11 +186,31 @@ DESCRIPTIONS: Mapping[str, Description] = {
         notes="The model is learned anew with it; until then the former one serves.",
     ),
     "reset_policy": Description(_CONFIGURE, answer=_POLICY),
+    "apply_from_evaluation": Description(
+        _CONFIGURE,
+        request=Content(
+            "PolicyReference",
+            example={
+                "evaluationId": "b58c6d92-b727-48c1-9487-4be2782c9e0a",
+                "policyName": "Hyper1",
+            },
+        ),
+        errors=(
+            InvalidContract,
+            BadRequest,
+            EvaluationNotFound,
+            LearningSettingsNotFound,
+            EvaluationModelNotFound,
+            OperationConflict,
+        ),
+        notes="The model serves at once, and learns what was joined since the evaluation.",
+    ),
+    **EVALUATION_DESCRIPTIONS,
     "get_model": Description(
         _MODEL,
         answer=_BYTES,
         query=(
-            _query(
+            query(
                 "signed",
                 "Whether to pack it with a signature.",
                 enum=["true", "false"],
@@ -265,11 +251,11 @@ DESCRIPTIONS: Mapping[str, Description] = {
             "One array for each stretch of one learning mode.",
         ),
         query=(
-            _query("StartDate", "From when on, as a date and time.", format="date-time"),
-            _query("EndDate", "Until when.", format="date-time"),
-            _query("AggregationInterval", "Hours to a row, as a duration: `PT1H` is the default."),
-            _query("NumberOfRecentEvents", "Only so many of the newest.", pattern="^[0-9]+$"),
-            _query(
+            query("StartDate", "From when on, as a date and time.", format="date-time"),
+            query("EndDate", "Until when.", format="date-time"),
+            query("AggregationInterval", "Hours to a row, as a duration: `PT1H` is the default."),
+            query("NumberOfRecentEvents", "Only so many of the newest.", pattern="^[0-9]+$"),
+            query(
                 "AggregationEventCount",
                 "Events to a row, instead of hours: a multiple of 10,000.",
                 pattern="^[0-9]+$",
@@ -283,6 +269,12 @@ DESCRIPTIONS: Mapping[str, Description] = {
             AggregationEventCountInvalid,
             BadRequest,
         ),
+    ),
+    "get_diagnostics": Description(
+        _LOG,
+        answer=Content("Diagnosis"),
+        notes="No log is read for it: a sample is looked at by a timer. Each finding is explained"
+        " in `docs/diagnostics.md`.",
     ),
     "log_interactions": Description(_LOG, request=_BATCH, errors=(InvalidRequest,)),
     "log_observations": Description(_LOG, request=_BATCH, errors=(InvalidRequest,)),

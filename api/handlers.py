@@ -9,6 +9,7 @@ from dataclasses import replace
 import orjson
 
 from api.calls import Call, Generation, Reply
+from evaluation import applying
 from loop.configuration import REQUIRED_IN_V1
 from loop.errors import BadRequest
 from loop.events import LoopKind, Micros
@@ -122,6 +123,13 @@ async def put_policy(call: Call) -> Reply:
 async def reset_policy(call: Call) -> Reply:
     """Return to the default policy."""
     return Reply((await policy.reset_policy(call.loop.storage)).to_json())
+
+
+async def apply_from_evaluation(call: Call) -> Reply:
+    """Take over a policy of an evaluation, and the model trained with it."""
+    await applying.apply_from_evaluation(call.loop.storage, call.body, call.arrived)
+    await call.loop.serving.refresh()
+    return Reply()
 
 
 async def get_model(call: Call) -> Reply:

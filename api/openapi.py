@@ -6,17 +6,14 @@ import inspect
 import re
 from collections.abc import Iterable, Iterator, Mapping
 
-from api.documentation import (
-    AREAS,
-    PATH_PARAMETERS,
-    Content,
-    Description,
-)
+from api.description import Content, Description
+from api.documentation import AREAS, PATH_PARAMETERS
 from api.keys import KEY_HEADER
 from api.operations import Operation
 from api.responses import ERROR_CODE_HEADER, REQUEST_ID_HEADER, status_of_kind
 from api.routing import PATH_VERSIONS, QUERY_VERSION, VERSION_QUERY, function_routes
-from api.schemas import SCHEMAS, Schema, reference
+from api.schema_parts import Schema, reference
+from api.schemas import SCHEMAS
 from loop.errors import (
     InternalServerError,
     PayloadSizeExceeded,
@@ -110,6 +107,7 @@ def openapi(operations: Iterable[Operation], descriptions: Mapping[str, Descript
                     "Names this answer in the service's log.", {"type": "string", "format": "uuid"}
                 ),
                 "errorCode": _header("The error's code.", {"type": "string"}),
+                "location": _header("Where it is.", {"type": "string", "format": "uri"}),
                 "retryAfter": _header("Seconds to wait.", {"type": "string"}),
             },
         },
@@ -161,27 +159,17 @@ def _entries(
         yield (
             f"/personalizer/{{version}}/{operation.template}",
             operation.method.lower(),
-            _entry(operation, described, by_path, version, described.request),
+            _entry(operation, described, by_path, version),
         )
         yield (
             f"/personalizer/{operation.template}",
             operation.method.lower(),
-            _entry(
-                operation,
-                described,
-                by_query,
-                query_version,
-                described.request_2022 or described.request,
-            ),
+            _entry(operation, described.in_2022(), by_query, query_version),
         )
 
 
 def _entry(
-    operation: Operation,
-    described: Description,
-    name: str,
-    version: JsonObject,
-    request: Content | None,
+    operation: Operation, described: Description, name: str, version: JsonObject
 ) -> JsonObject:
     in_path: list[JsonValue] = [
         {"name": each, "in": "path", "required": True, "schema": PATH_PARAMETERS[each]}
@@ -200,13 +188,16 @@ def _entry(
     }
     if described.notes:
         entry["description"] = described.notes
-    if request is not None:
-        entry["requestBody"] = {"required": True, **_body(request)}
+    if described.request is not None:
+        entry["requestBody"] = {"required": True, **_body(described.request)}
     return entry
 
 
 def _responses(status: int, described: Description) -> JsonObject:
-    success: JsonObject = {"description": "Done.", "headers": _HEADERS}
+    headers = dict(_HEADERS)
+    if described.located:
+        headers["Location"] = {"$ref": "#/components/headers/location"}
+    success: JsonObject = {"description": "Done.", "headers": headers}
     if described.answer is not None:
         success.update(_body(described.answer))
         success["description"] = described.answer.description or "Done."

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from api import handlers
+from api import diagnosing, evaluation_handlers, handlers, importance_handlers
 from api.calls import Call, Reply
 from loop.signing import MAX_MODEL_BYTES
 
@@ -64,6 +64,66 @@ OPERATIONS = (
     Operation("get_policy", "GET", "configurations/policy", 200, handlers.get_policy),
     Operation("put_policy", "PUT", "configurations/policy", 200, handlers.put_policy),
     Operation("reset_policy", "DELETE", "configurations/policy", 200, handlers.reset_policy),
+    Operation(
+        "apply_from_evaluation",
+        "POST",
+        "configurations/applyFromEvaluation",
+        204,
+        handlers.apply_from_evaluation,
+    ),
+    Operation(
+        "create_evaluation", "POST", "evaluations", 201, evaluation_handlers.create_evaluation
+    ),
+    Operation("list_evaluations", "GET", "evaluations", 200, evaluation_handlers.list_evaluations),
+    Operation(
+        "put_evaluation",
+        "PUT",
+        "evaluations/{evaluationId}",
+        200,
+        evaluation_handlers.put_evaluation,
+    ),
+    Operation(
+        "get_evaluation",
+        "GET",
+        "evaluations/{evaluationId}",
+        200,
+        evaluation_handlers.get_evaluation,
+    ),
+    Operation(
+        "delete_evaluation",
+        "DELETE",
+        "evaluations/{evaluationId}",
+        204,
+        evaluation_handlers.delete_evaluation,
+    ),
+    Operation(
+        "list_feature_importances",
+        "GET",
+        "featureImportances",
+        200,
+        importance_handlers.list_feature_importances,
+    ),
+    Operation(
+        "put_feature_importance",
+        "PUT",
+        "featureImportances/{featureImportanceId}",
+        200,
+        importance_handlers.put_feature_importance,
+    ),
+    Operation(
+        "get_feature_importance",
+        "GET",
+        "featureImportances/{featureImportanceId}",
+        200,
+        importance_handlers.get_feature_importance,
+    ),
+    Operation(
+        "delete_feature_importance",
+        "DELETE",
+        "featureImportances/{featureImportanceId}",
+        204,
+        importance_handlers.delete_feature_importance,
+    ),
     Operation("get_model", "GET", "model", 200, handlers.get_model),
     Operation("put_model", "PUT", "model", 204, handlers.put_model, MAX_MODEL_BYTES),
     Operation("reset_model", "DELETE", "model", 204, handlers.reset_model),
@@ -100,4 +160,5 @@ OPERATIONS = (
     Operation(
         "get_learning_metrics", "GET", "metrics/learning", 200, handlers.get_learning_metrics
     ),
+    Operation("get_diagnostics", "GET", "diagnostics", 200, diagnosing.get_diagnostics),
 )

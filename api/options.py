@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -18,8 +19,15 @@ KEY_SETTINGS = ("PERSONALIZER_KEY1", "PERSONALIZER_KEY2")
 """The settings that hold the keys of the loop ``default``."""
 
 
+_MOST_CORES = 4
+
+
 class SettingError(Exception):
     """Raised when a setting can't be used; the text names it and says what it takes."""
+
+
+def _cores() -> int:
+    return min(os.cpu_count() or 1, _MOST_CORES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +49,10 @@ class Options:
         trainer_grace: TRAINER_GRACE_SECONDS: how late a row may become visible and still count.
         trainer_time_limit: TRAINER_TIME_LIMIT_SECONDS: when a run stops and leaves the rest to
             the next one; below ``functionTimeout`` of host.json.
+        evaluator_schedule: EVALUATOR_SCHEDULE: six-field cron in UTC.
+        evaluator_time_limit: EVALUATOR_TIME_LIMIT_SECONDS: when the evaluator begins nothing more
+            and leaves the rest to the next call; what it has begun may take two minutes more.
+        evaluator_processes: EVALUATOR_PROCESSES: how many processes judge policies at once.
         event_log_shards: EVENT_LOG_SHARDS: may grow, must never shrink.
         max_reward_wait: MAX_REWARD_WAIT_TIME: the longest rewardWaitTime that a loop may have.
         max_body_bytes: MAX_BODY_BYTES: the largest body that a request may have.
@@ -60,6 +72,9 @@ class Options:
     trainer_schedule: str = "*/15 * * * * *"
     trainer_grace: float = 60.0
     trainer_time_limit: float = 240.0
+    evaluator_schedule: str = "*/15 * * * * *"
+    evaluator_time_limit: float = 120.0
+    evaluator_processes: int = field(default_factory=_cores)
     event_log_shards: int = 4
     max_reward_wait: timedelta = LONGEST_WAIT
     max_body_bytes: int = 1_048_576
@@ -137,6 +152,13 @@ def read_options(environment: Mapping[str, str]) -> Options:
         trainer_time_limit=number(
             "TRAINER_TIME_LIMIT_SECONDS", standard.trainer_time_limit, 1, 36_000
         ),
+        evaluator_schedule=setting(
+            "EVALUATOR_SCHEDULE", _schedule, standard.evaluator_schedule, "cron with six fields"
+        ),
+        evaluator_time_limit=number(
+            "EVALUATOR_TIME_LIMIT_SECONDS", standard.evaluator_time_limit, 1, 36_000
+        ),
+        evaluator_processes=whole("EVALUATOR_PROCESSES", standard.evaluator_processes, 1, 64),
         event_log_shards=whole("EVENT_LOG_SHARDS", standard.event_log_shards, 1, 99),
         max_reward_wait=setting(
             "MAX_REWARD_WAIT_TIME",

@@ -42,6 +42,8 @@ def success(reply: Reply, status: int, headers: dict[str, str]) -> HttpResponse:
     """The answer of an operation; ``headers`` go out with it."""
     if reply.file_name is not None:
         headers["Content-Disposition"] = f"attachment; filename={reply.file_name}"
+    if reply.location is not None:
+        headers["Location"] = reply.location
     return HttpResponse(
         reply.body, status_code=status, headers=headers, mimetype=reply.content_type
     )

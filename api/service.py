@@ -134,7 +134,8 @@ class Service:
         if len(body) > limit:
             raise PayloadSizeExceeded(f"The body has {len(body)} bytes, more than {limit}.")
         loop = deployment.loop(name)
-        call = Call(loop, address.generation, arrived, address.parameters, req.params, body)
+        url = req.url.partition("?")[0]
+        call = Call(loop, address.generation, arrived, url, address.parameters, req.params, body)
         return success(await operation.handler(call), operation.status, headers)
 
     def _page(self, page: Page, req: HttpRequest, headers: dict[str, str]) -> HttpResponse:

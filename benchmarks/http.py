@@ -55,11 +55,11 @@ async def measure(requests: int = REQUESTS, rounds: int = ROUNDS) -> Table:
     with tempfile.TemporaryDirectory() as folder, Azurite(Path(folder)) as azurite:
         connection = azurite.connection_string
         with (
-            _process("local", connection) as service,
-            _process("benchmarks.bare_service", connection) as bare,
+            service_process("local", connection) as service,
+            service_process("benchmarks.bare_service", connection) as bare,
         ):
-            async with _session() as session:
-                sends = _sends(session, service, bare)
+            async with open_session() as session:
+                sends = calls(session, service, bare)
                 await _teach(session, service, sends)
                 results: dict[tuple[int, str], list[Round]] = {
                     (n, name): [] for n in IN_FLIGHT for name in sends
@@ -67,7 +67,7 @@ async def measure(requests: int = REQUESTS, rounds: int = ROUNDS) -> Table:
                 for _ in range(rounds):
                     for n in IN_FLIGHT:
                         for name, send in sends.items():
-                            results[n, name].append(await _round(send, requests, n))
+                            results[n, name].append(await play(send, requests, n))
     return _table(results, requests, rounds)
 
 
@@ -106,7 +106,8 @@ def _spread(values: list[float], form: str) -> str:
     return f"{mid} ({low}–{high})"
 
 
-async def _round(send: Send, requests: int, in_flight: int) -> Round:
+async def play(send: Send, requests: int, in_flight: int) -> Round:
+    """A round of so many requests, of which some are under way at a time."""
     numbers = iter(range(requests))
     latencies: list[float] = []
 
@@ -123,7 +124,8 @@ async def _round(send: Send, requests: int, in_flight: int) -> Round:
     return Round(hundredths[49], hundredths[98], rate)
 
 
-def _sends(session: aiohttp.ClientSession, service: str, bare: str) -> dict[str, Send]:
+def calls(session: aiohttp.ClientSession, service: str, bare: str) -> dict[str, Send]:
+    """What can be sent to the endpoints of both, by name."""
     rank_body = orjson.dumps(
         {"contextFeatures": [{"timeOfDay": "morning", "device": "mobile"}], "actions": _ACTIONS}
     )
@@ -178,14 +180,15 @@ async def _configure(
 
 
 @asynccontextmanager
-async def _session() -> AsyncIterator[aiohttp.ClientSession]:
+async def open_session() -> AsyncIterator[aiohttp.ClientSession]:
+    """Requests with the key of the service."""
     headers = {"Ocp-Apim-Subscription-Key": _KEY, "Content-Type": "application/json"}
     async with aiohttp.ClientSession(headers=headers) as session:
         yield session
 
 
 @contextmanager
-def _process(module: str, connection: str) -> Iterator[str]:
+def service_process(module: str, connection: str) -> Iterator[str]:
     """A service in a process of its own; gives its endpoint."""
     environment = os.environ | {
         CONNECTION: connection,

@@ -6,7 +6,7 @@ import sys
 from argparse import ArgumentParser
 from collections.abc import Sequence
 
-from cli import keys, loops, simulate
+from cli import doctor, keys, loops, simulate
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -28,6 +28,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "keys", help="show and rotate the keys of a loop", description=keys.__doc__
     )
     keys.add_arguments(command)
+    command = commands.add_parser(
+        "doctor",
+        help="say what is wrong with a loop, and what to do about it",
+        description=doctor.__doc__,
+    )
+    doctor.add_arguments(command)
+    command.set_defaults(run=doctor.run)
     options = parser.parse_args(arguments)
     code: int = options.run(options)
     return code

@@ -227,6 +227,28 @@ class Service:
             configuration["explorationPercentage"] = exploration
         return _setup(await self._call("PUT", "/configurations/service", configuration))
 
+    async def stop_optimizing(self) -> bool:
+        """Keep the loop from changing its learning settings by itself; whether it did.
+
+        Raises:
+            CallFailed: The service refused it.
+        """
+        answer = await self._call("GET", "/configurations/service")
+        configuration = _JSON_OBJECT.validate_json(answer)
+        if configuration.get("isAutoOptimizationEnabled") is not True:
+            return False
+        configuration["isAutoOptimizationEnabled"] = False
+        await self._call("PUT", "/configurations/service", configuration)
+        return True
+
+    async def diagnostics(self) -> bytes:
+        """What is known of the loop's health, as JSON; asked for once.
+
+        Raises:
+            CallFailed: There was no answer.
+        """
+        return await self._call("GET", "/diagnostics")
+
     async def change_policy(self, name: str, arguments: str) -> None:
         """Set the learning settings.
 

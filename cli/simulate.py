@@ -24,6 +24,8 @@ from cli.summary import summarize
 # more than three minutes, and the first model comes after a tenth of them.
 DEFAULT_RATE = 50.0
 
+_MULTI_SLOT = "--ccb_explore_adf"
+
 
 class Exit(IntEnum):
     """How the command ends."""
@@ -159,6 +161,8 @@ def _options(arguments: Namespace) -> Options:
 async def _prepare(options: Options) -> LoopSetup:
     async with Service(options.access, connections=1, patience=options.patience) as service:
         if options.policy is not None:
+            if _MULTI_SLOT in options.policy and await service.stop_optimizing():
+                print("auto-optimization is off from now on: a multi-slot loop can't have it")
             await service.change_policy("simulate", options.policy)
         changes = (options.wait, options.update, options.exploration)
         if any(change is not None for change in changes):

@@ -6,10 +6,11 @@ The document of a job is its one commit point: whatever it names is immutable.
 from __future__ import annotations
 
 from enum import Enum
+from typing import NamedTuple
 
 from pydantic import BaseModel, ConfigDict
 
-from loop.events import LoopKind, Micros
+from loop.events import SECOND, LoopKind, Micros
 from loop.manifest import PublishedModel
 from loop.settings import Policy
 from storage.blobs import Blobs
@@ -17,6 +18,9 @@ from storage.collection import Collection
 
 FOLDER = "evaluations/"
 MOST_CUSTOM_POLICIES = 10
+
+BUCKET = Micros(300 * SECOND)
+"""How long the stretches are that sums are kept of, unless there are too many."""
 
 
 class Status(str, Enum):
@@ -67,6 +71,28 @@ class Contender(BaseModel):
     source: Source
 
 
+class Standing(BaseModel):
+    """How a policy does over all times and slots: what a list of evaluations says of it.
+
+    Attributes:
+        events: How many choices it was judged by, and so on as in ``Sums``.
+        half_width: Half the interval around the estimate.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    source: Source
+    events: int
+    matched: int
+    w: float
+    wr: float
+    ww: float
+    wwr: float
+    wwrr: float
+    half_width: float
+
+
 class Evaluation(BaseModel):
     """One evaluation.
 
@@ -81,9 +107,12 @@ class Evaluation(BaseModel):
         contenders: None before the job has begun.
         progress: 0 to 1.
         checkpoint: Blob from which the job goes on; None where it has to begin.
+        attempts: How many rounds have begun since it was written.
+        spent: Seconds of work so far.
         description: In words: what there is to know about the outcome, or why it failed.
         optimal_policy: Name of the best one, once it is known.
         result: Blob of the ``Result``; None before the job has succeeded.
+        standings: ``evaluation.standings.standings`` of the result; empty before.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -103,16 +132,20 @@ class Evaluation(BaseModel):
     contenders: tuple[Contender, ...] | None = None
     progress: float = 0.0
     checkpoint: str | None = None
+    attempts: int = 0
+    spent: float = 0.0
     description: str = ""
     optimal_policy: str | None = None
     result: str | None = None
+    standings: tuple[Standing, ...] = ()
     finished: Micros | None = None
 
 
-class Bucket(BaseModel):
-    """The ``Sums`` of the events decided in one stretch of ``BUCKET`` from ``start``."""
+class Bucket(NamedTuple):
+    """The ``Sums`` of the events decided in the stretch that begins at ``start``.
 
-    model_config = ConfigDict(frozen=True)
+    There are up to hundreds of thousands in a result: a tuple takes a third of a model's memory.
+    """
 
     start: Micros
     events: int
@@ -122,6 +155,8 @@ class Bucket(BaseModel):
     ww: float
     wwr: float
     wwrr: float
+    lowest: float = 0.0
+    highest: float = 0.0
 
 
 class JudgedSlot(BaseModel):
@@ -129,12 +164,15 @@ class JudgedSlot(BaseModel):
 
     Attributes:
         buckets: In order of time; a stretch without events has none.
+        width: How long each of them is, counted from 1970: ``BUCKET``, doubled now and then where
+            a range is so long, or the slots so many, that the sums would be too many.
     """
 
     model_config = ConfigDict(frozen=True)
 
     slot: str
     buckets: tuple[Bucket, ...]
+    width: Micros = BUCKET
 
 
 class JudgedPolicy(BaseModel):
@@ -161,13 +199,13 @@ class Result(BaseModel):
 
     Attributes:
         policies: Online, baseline and random first, then the contenders.
-        feature_importance: Names of features, the most important first.
+        feature_importance: Names of features in groups, the most important group first.
     """
 
     model_config = ConfigDict(frozen=True)
 
     policies: tuple[JudgedPolicy, ...]
-    feature_importance: tuple[str, ...] = ()
+    feature_importance: tuple[tuple[str, ...], ...] = ()
 
 
 def evaluations(blobs: Blobs) -> Collection[Evaluation]:

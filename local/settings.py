@@ -17,7 +17,11 @@ M = TypeVar("M", bound=BaseModel)
 KEY_SETTINGS = ("PERSONALIZER_KEY1", "PERSONALIZER_KEY2")
 
 # A laptop has no clock skew and no slow front ends: rewards are learned from within seconds.
-_DEFAULTS = {"TRAINER_SCHEDULE": "* * * * * *", "TRAINER_GRACE_SECONDS": "2"}
+_DEFAULTS = {
+    "TRAINER_SCHEDULE": "* * * * * *",
+    "TRAINER_GRACE_SECONDS": "2",
+    "EVALUATOR_SCHEDULE": "*/5 * * * * *",
+}
 
 
 class _LocalSettings(BaseModel):

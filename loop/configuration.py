@@ -69,7 +69,7 @@ class ServiceConfiguration:
     log_retention_days: int = 90
     last_configuration_edit_date: datetime = datetime(1601, 1, 1, tzinfo=timezone.utc)
     learning_mode: LearningMode = LearningMode.ONLINE
-    is_auto_optimization_enabled: bool = False
+    is_auto_optimization_enabled: bool = True
     auto_optimization_frequency: timedelta = timedelta(days=28)
     auto_optimization_start_date: datetime | None = None
     is_inference_explainability_enabled: bool = False

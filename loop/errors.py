@@ -23,12 +23,22 @@
     │   ├── AggregationIntervalInvalid
     │   ├── AggregationEventCountTooSmall
     │   ├── AggregationEventCountInvalid
+    │   ├── InvalidEvaluationContract
+    │   ├── DuplicateCustomPolicyNames
+    │   ├── NoLogsExistInDateRange
+    │   ├── EvaluationAlreadyExists
+    │   ├── FeatureImportanceAlreadyExists
+    │   ├── InvalidContract
     │   ├── InvalidModelMetadata
     │   ├── InvalidModelImportFormat
     │   └── InvalidModelImportSignature
     ├── PayloadSizeExceeded                more than one call may carry
     ├── Unauthorized                       no valid key
     ├── ResourceNotFound                   no such path, version or loop
+    │   ├── EvaluationNotFound
+    │   ├── LearningSettingsNotFound
+    │   ├── EvaluationModelNotFound
+    │   └── FeatureImportanceNotFound
     ├── OperationNotAllowed                the path is known, the method is not
     ├── OperationConflict                  it can't be done as things stand
     ├── StorageUnavailable                 the event could not be kept; try again
@@ -149,6 +159,30 @@ class AggregationEventCountInvalid(InvalidInput):
     """Raised when metrics are asked for by events that are no multiple of what is counted."""
 
 
+class InvalidEvaluationContract(InvalidInput):
+    """Raised when what an evaluation is asked for is missing, mistyped or out of range."""
+
+
+class DuplicateCustomPolicyNames(InvalidInput):
+    """Raised when two policies of an evaluation would have the same name."""
+
+
+class NoLogsExistInDateRange(InvalidInput):
+    """Raised when there are no joined events in the range of time that is asked about."""
+
+
+class EvaluationAlreadyExists(InvalidInput):
+    """Raised when a new evaluation is to have the id of another one."""
+
+
+class FeatureImportanceAlreadyExists(InvalidInput):
+    """Raised when there is a feature importance of an id already."""
+
+
+class InvalidContract(InvalidInput):
+    """Raised when what is to be applied or measured lacks a member, or one of them is unfit."""
+
+
 class InvalidModelMetadata(InvalidInput):
     """Raised when what is said of a staged model is mistyped or too long."""
 
@@ -173,6 +207,22 @@ class Unauthorized(PersonalizerError):
 
 class ResourceNotFound(PersonalizerError):
     """Raised when nothing answers at a path, in a version or under a loop's name."""
+
+
+class EvaluationNotFound(ResourceNotFound):
+    """Raised when there is no evaluation of an id."""
+
+
+class LearningSettingsNotFound(ResourceNotFound):
+    """Raised when an evaluation has judged no policy of a name."""
+
+
+class EvaluationModelNotFound(ResourceNotFound):
+    """Raised when the model that an evaluation has trained is gone, or does not work any more."""
+
+
+class FeatureImportanceNotFound(ResourceNotFound):
+    """Raised when there is no feature importance of an id."""
 
 
 class OperationNotAllowed(PersonalizerError):

@@ -108,6 +108,19 @@ def parse_instant(text: str) -> datetime:
     return instant.replace(tzinfo=timezone.utc)
 
 
+def parse_query_instant(text: str) -> datetime:
+    """Read a date and time behind a path: there a zone's + may have become a space.
+
+    Raises:
+        ValueError: As ``parse_instant``.
+
+    >>> format_instant(parse_query_instant("2026-01-19T02:00:00 02:00"))
+    '2026-01-19T00:00:00Z'
+    """
+    clock, _, zone = text.rpartition(" ")
+    return parse_instant(f"{clock}+{zone}" if ":" in clock else text)
+
+
 def format_instant(instant: datetime) -> str:
     """Write an aware time as UTC with ``Z``, with a fraction only where there is one.
 
@@ -124,6 +137,15 @@ def instant_of(time: Micros) -> datetime:
     '1970-01-01T00:00:01.500000Z'
     """
     return datetime(1970, 1, 1, tzinfo=timezone.utc) + timedelta(microseconds=time)
+
+
+def format_micros(time: Micros) -> str:
+    """Write a count of microseconds as ``format_instant`` does.
+
+    >>> format_micros(Micros(0))
+    '1970-01-01T00:00:00Z'
+    """
+    return format_instant(instant_of(time))
 
 
 def micros_of(instant: datetime) -> Micros:

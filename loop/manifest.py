@@ -170,6 +170,8 @@ class Manifest(BaseModel):
         segments: The files of the joined log, and of late rewards, that this run added to; they
             are committed after the manifest, by this run or by the next.
         mirror: None before the log was ever mirrored.
+        interventions: How often the owner has reset, imported or published a model, or has deleted
+            the log.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -191,6 +193,7 @@ class Manifest(BaseModel):
     segments: tuple[LogSegment, ...] = ()
     retrain: Retrain | None = None
     mirror: MirrorProgress | None = None
+    interventions: int = 0
     counts: Counts = Field(default_factory=Counts)
 
     def with_staged(self, model: StagedModel, length: int) -> Manifest:
@@ -232,7 +235,25 @@ class Manifest(BaseModel):
     ) -> Manifest:
         """As it is when a model from elsewhere serves; nothing is rebuilt from the log."""
         settled = self.model_copy(update={"retrain": None, "training_version": training_version})
-        return settled.with_staged(model, length).with_published(model, now)
+        serving = settled.with_staged(model, length).with_published(model, now)
+        return serving.with_intervention()
+
+    def with_applied(self, model: StagedModel, rebuild: Retrain, length: int) -> Manifest:
+        """As it is when learning goes on from a model that an evaluation has trained.
+
+        The model counts as learned under the training that ``rebuild`` asks for, so that it stays
+        what learning goes on from if the rebuild is called off. The rebuild is due at once.
+
+        Args:
+            rebuild: How the model is taught what has been joined since.
+            length: As for ``with_staged``.
+        """
+        update = {"retrain": rebuild, "training_version": rebuild.version, "backlog": True}
+        return self.model_copy(update=update).with_staged(model, length)
+
+    def with_intervention(self) -> Manifest:
+        """As it is with one more change that the owner has made to models or log."""
+        return self.model_copy(update={"interventions": self.interventions + 1})
 
     def without_model(self, training_version: int) -> Manifest:
         """As it is after the owner has reset the model: a fresh one is learned from here on.
@@ -248,7 +269,7 @@ class Manifest(BaseModel):
                 "retrain": None,
                 "training_version": training_version,
             }
-        )
+        ).with_intervention()
 
     def without_log(self, bucket: Micros) -> Manifest:
         """As it is after the owner has deleted the log: the model stays, counting begins anew.
@@ -271,4 +292,4 @@ class Manifest(BaseModel):
                 "retrain": None,
                 "counts": Counts(),
             }
-        )
+        ).with_intervention()

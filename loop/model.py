@@ -24,6 +24,9 @@ MAX_COST = 1e6
 TOLERANCE = 1e-3
 """How far the probabilities of one choice may be from a sum of 1."""
 
+# VW sets 256 aside unless it is told, of 32 KB each, and makes more as it needs them.
+_EXAMPLES = "8"
+
 Hashed = dict[int, list[tuple[int, float]]]
 """The features of an example: index and value, by the first byte of their namespace."""
 
@@ -80,7 +83,7 @@ class VwModel:
     def __init__(self, arguments: str, data: bytes | None = None) -> None:
         self.arguments = arguments
         self._saved = data
-        options = [*arguments.split(), "--quiet", "--no_stdin"]
+        options = [*arguments.split(), "--quiet", "--no_stdin", "--ring_size", _EXAMPLES]
         try:
             if data is None:
                 self._vw = Workspace(arg_list=options)
@@ -189,6 +192,21 @@ class Model(VwModel):
             ModelError: VW does not take the lines, the probabilities are none, or a cost is no
                 finite number.
         """
+        probabilities, costs = self.weigh(lines)
+        best_first = sorted(zip([-p for p in probabilities], costs, range(len(costs)), strict=True))
+        ranking = tuple([index for _, _, index in best_first])
+        return Scores(ranking, tuple([probabilities[index] for index in ranking]))
+
+    def weigh(self, lines: Sequence[str]) -> tuple[list[float], list[float]]:
+        """As ``decide``, but in the order of the actions.
+
+        Returns:
+            The probability of each action, and the cost that is expected of it; where there are
+            several learners, by the first of them.
+
+        Raises:
+            ModelError: As ``decide``.
+        """
         examples = self._parse(lines)
         try:
             pylibvw.vw.predict_multi(self._vw, examples)
@@ -202,9 +220,7 @@ class Model(VwModel):
             raise ModelError(f"{len(costs)} actions got the probabilities {probabilities}")
         if not math.isfinite(sum(costs)):  # exploration hides it: the probabilities are fine
             raise ModelError(f"{len(costs)} actions got the costs {costs}")
-        best_first = sorted(zip([-p for p in probabilities], costs, range(len(costs)), strict=True))
-        ranking = tuple([index for _, _, index in best_first])
-        return Scores(ranking, tuple([probabilities[index] for index in ranking]))
+        return probabilities, costs
 
     def learn(
         self, lines: Sequence[str], action: int, cost: float, probability: float

@@ -6,7 +6,7 @@ import orjson
 from pydantic import BaseModel, ConfigDict
 
 from loop.configuration import ServiceConfiguration
-from loop.events import LoopKind
+from loop.events import LearningMode, LoopKind, Micros
 from loop.learning_settings import DEFAULT_ARGUMENTS, DEFAULT_MULTI_SLOT_ARGUMENTS, kind_of
 
 
@@ -37,6 +37,7 @@ class LoopSettings(BaseModel):
         policy: None stands for the default of a single-slot loop.
         training_version: Grows whenever a change resets the model; a model learned under another
             version is rebuilt from the joined log.
+        reconfigured: When a change of the configuration has last reset the model; 0 before one.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -44,6 +45,7 @@ class LoopSettings(BaseModel):
     configuration: ServiceConfiguration = ServiceConfiguration()
     policy: Policy | None = None
     training_version: int = 0
+    reconfigured: Micros = Micros(0)
 
     def policy_in_force(self) -> Policy:
         """The policy that was put, or the default."""
@@ -58,6 +60,26 @@ class LoopSettings(BaseModel):
     def optimises_in_vain(self) -> bool:
         """Whether the loop is to optimise itself, and is of a kind that can't."""
         return self.kind is LoopKind.MULTI_SLOT and self.configuration.is_auto_optimization_enabled
+
+    @property
+    def optimization_hindrance(self) -> str | None:
+        """Why the loop does not optimise itself as things stand, in words; None where it does."""
+        mode = self.configuration.learning_mode
+        if not self.configuration.is_auto_optimization_enabled:
+            return "isAutoOptimizationEnabled is false"
+        if self.kind is LoopKind.MULTI_SLOT:
+            return "multi-slot loops can't optimise themselves"
+        if mode is not LearningMode.ONLINE:
+            return (
+                f"learningMode is {mode.value}: only what the baseline earns can be seen in its"
+                " events, nothing of other policies"
+            )
+        return None
+
+    def with_policy(self, policy: Policy | None) -> LoopSettings:
+        """As they are with another policy, or None for the default, and a training with it."""
+        version = self.training_version + 1
+        return self.model_copy(update={"policy": policy, "training_version": version})
 
     def default_policy(self) -> Policy | None:
         """What ``policy`` is to be for the default of the loop's kind."""

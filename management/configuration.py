@@ -57,6 +57,7 @@ async def put_configuration(
             update={
                 "configuration": wanted,
                 "training_version": settings.training_version + int(resets),
+                "reconfigured": now if resets else settings.reconfigured,
             }
         )
         if changed.optimises_in_vain:

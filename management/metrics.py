@@ -17,7 +17,7 @@ from loop.errors import (
     StorageUnavailable,
 )
 from loop.events import Micros
-from loop.iso import format_instant, instant_of, micros_of, parse_duration, parse_instant
+from loop.iso import format_instant, instant_of, micros_of, parse_duration, parse_query_instant
 from loop.metrics import EVENTS, LearningMetrics, Row, Selection, rows
 from storage.factory import LoopStorage
 
@@ -113,10 +113,8 @@ def _date(asked: Mapping[str, str], name: str, default: Micros) -> Micros:
     text = asked.get(name.lower())
     if text is None:
         return default
-    # A + of a zone, put into an address as it is, arrives as a space.
-    clock, _, zone = text.rpartition(" ")
     try:
-        return micros_of(parse_instant(f"{clock}+{zone}" if ":" in clock else text))
+        return micros_of(parse_query_instant(text))
     except ValueError:
         raise InvalidStartDateEndDate(
             f"{name} is {_shown(text)}; it should be a date and time such as "

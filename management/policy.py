@@ -99,9 +99,7 @@ async def _set(
     storage: LoopStorage, choose: Callable[[LoopSettings], Policy | None]
 ) -> LoopSettings:
     def change(settings: LoopSettings) -> LoopSettings:
-        changed = settings.model_copy(
-            update={"policy": choose(settings), "training_version": settings.training_version + 1}
-        )
+        changed = settings.with_policy(choose(settings))
         if changed.optimises_in_vain:
             raise ProblemTypeIncompatibleWithAutoOptimization(
                 "A loop that optimises itself can't be multi-slot: set isAutoOptimizationEnabled"

@@ -128,7 +128,7 @@ async def publish_staged_model(storage: LoopStorage, model_id: str, now: Micros)
         model = _find(found, model_id)
         if kind_of(model.arguments) is not kind:
             raise OperationConflict(f"The loop is {kind.value} by now, and the model is not.")
-        return found.with_published(model, now)
+        return found.with_published(model, now).with_intervention()
 
     await revise(storage.manifest, published)
     logger.info("model_published", extra={"model": model_id})

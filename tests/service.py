@@ -30,6 +30,7 @@ STOP_SECONDS = 30.0
 QUICK = {
     "TRAINER_SCHEDULE": "* * * * * *",
     "TRAINER_GRACE_SECONDS": "1",
+    "EVALUATOR_SCHEDULE": "*/2 * * * * *",
     "MODEL_REFRESH_SECONDS": "0.25",
 }
 

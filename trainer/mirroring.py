@@ -20,7 +20,7 @@ from loop.segments import HOUR, JOINED_LOG, hour_of, sequence_of
 from storage.blobs import Conflict
 from storage.factory import LoopStorage
 from storage.mirror import Mirror, MirrorError, Mirrors
-from trainer.segments import settle
+from storage.settling import settle
 
 logger = logging.getLogger(__name__)
 

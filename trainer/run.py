@@ -20,6 +20,7 @@ from loop.settings import LoopSettings
 from storage.documents import Version
 from storage.factory import LoopStorage
 from storage.models import METRICS, STATE
+from storage.settling import settle
 from trainer.commit import commit
 from trainer.intake import Intake
 from trainer.limits import Limits, micros
@@ -27,7 +28,7 @@ from trainer.lineage import Lineage
 from trainer.report import Outcome, RunReport
 from trainer.retention import DAY, named_blobs, sweep
 from trainer.scan import Observed, Stretch, in_order, start_of_bucket
-from trainer.segments import SegmentWriter, settle
+from trainer.segments import SegmentWriter
 
 logger = logging.getLogger(__name__)
 

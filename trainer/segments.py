@@ -2,25 +2,20 @@
 
 A reader sees a block only once it is committed, and a block is committed only once a manifest
 names it. So a run that never reaches its manifest leaves nothing, and one that dies behind it is
-finished by the next.
+finished by the next, or by who reads (``storage.settling``).
 """
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 import zstandard
 
 from loop.events import Micros
 from loop.manifest import LogSegment
 from loop.segments import HOUR, Series, sequence_of
-from storage.blobs import Blobs, Conflict
+from storage.blobs import Blobs
 from trainer.limits import Limits
-
-logger = logging.getLogger(__name__)
-
-_ATTEMPTS = 3
 
 
 class SegmentWriter:
@@ -87,31 +82,3 @@ class SegmentWriter:
         self._size += len(data)
         self._lines.clear()
         self._held = 0
-
-
-async def settle(blobs: Blobs, segments: Sequence[LogSegment]) -> None:
-    """Commit what a manifest names and is not committed yet.
-
-    Any number of runs may do this for the same manifest, or for an older one: files only grow,
-    so one that goes on from what is named has been settled before.
-    """
-    for segment in segments:
-        if not await _settled(blobs, segment):
-            # Either the owner has deleted the log in between, or blocks were staged more than a
-            # week ago and are gone: there is nothing left to commit.
-            logger.error("log_segment_lost", extra={"blob": segment.blob})
-
-
-async def _settled(blobs: Blobs, segment: LogSegment) -> bool:
-    for _ in range(_ATTEMPTS):
-        committed, etag = await blobs.blocks(segment.blob)
-        if committed[: len(segment.blocks)] == segment.blocks:
-            return True
-        if segment.blocks[: len(committed)] != committed:
-            return False
-        try:
-            await blobs.commit_blocks(segment.blob, segment.blocks, etag)
-        except Conflict:
-            continue
-        return True
-    return False

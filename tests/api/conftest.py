@@ -18,6 +18,7 @@ from api.service import Service
 from local.functions import read_functions
 from local.host import Host
 from loop.events import Micros
+from loop.features import JsonObject
 from loop.register import Register
 from storage.factory import Storage
 from storage.options import StorageOptions, Timeouts
@@ -80,6 +81,17 @@ async def serve(options: StorageOptions, opened: Storage, loop_name: str) -> Ser
         await service.close()
 
     return started
+
+
+async def put_multi_slot(
+    client: httpx.AsyncClient, keys: Mapping[str, str], policy: JsonObject
+) -> None:
+    """Put a policy that makes a loop multi-slot, which must not optimise itself then."""
+    base = "/personalizer/v1.1-preview.1/configurations"
+    configuration = (await client.get(f"{base}/service", headers=keys)).json()
+    calm = {**configuration, "isAutoOptimizationEnabled": False}
+    (await client.put(f"{base}/service", headers=keys, json=calm)).raise_for_status()
+    (await client.put(f"{base}/policy", headers=keys, json=policy)).raise_for_status()
 
 
 @pytest.fixture

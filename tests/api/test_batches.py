@@ -12,13 +12,13 @@ from api.deployment import now
 from api.options import Options
 from loop.batched_decisions import read_interactions
 from loop.events import SECOND, Activation, Decision, LearningMode, Micros, Reward
-from loop.features import JsonValue, tree_of
+from loop.features import JsonObject, JsonValue, tree_of
 from loop.model import Model
 from loop.multi_slot_model import AskedSlot, MultiSlotModel
 from loop.vw_lines import vw_lines
 from storage.factory import LoopStorage
 from storage.options import StorageOptions
-from tests.api.conftest import KEYS, NOWHERE, OTHER_KEYS, Serve
+from tests.api.conftest import KEYS, NOWHERE, OTHER_KEYS, Serve, put_multi_slot
 from tests.api.test_service import PATHS, code, logged
 from tests.batches import (
     APPRENTICE,
@@ -124,9 +124,8 @@ async def test_pages_are_joined_and_learned(
 ) -> None:
     # GIVEN a multi-slot loop, and pages whose visitors liked the third action on top, whatever
     # stood at the side; one of them says so for a slot that is not there
-    policy = {"name": "pages", "arguments": "--ccb_explore_adf --epsilon 0.2"}
-    put = await client.put("/personalizer/v1.0/configurations/policy", headers=KEYS, json=policy)
-    assert put.status_code == 200
+    policy: JsonObject = {"name": "pages", "arguments": "--ccb_explore_adf --epsilon 0.2"}
+    await put_multi_slot(client, KEYS, policy)
     events, outcomes = [], []
     for index in range(100):
         top = Slot((2, 1), (0.5, 0.5), "top") if index % 2 else Slot((1, 2), (0.5, 0.5), "top")

@@ -52,7 +52,7 @@ def test_there_is_one_app_with_two_functions_an_operation_and_one_a_page(load: L
     apps = [value for value in vars(module).values() if isinstance(value, func.FunctionApp)]
     assert len(apps) == 1
     found = functions(apps[0])
-    assert len(found) == 2 * len(OPERATIONS) + len(PAGES) + 2
+    assert len(found) == 2 * len(OPERATIONS) + len(PAGES) + 3
     assert all(re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]*", name) for name in found)
     assert max(found, key=str.lower) == "zz_catch_all"
 
@@ -77,16 +77,13 @@ def test_handlers_are_what_the_worker_takes(load: Load) -> None:
             assert hints == {"timer": func.TimerRequest, "return": type(None)}
 
 
-@pytest.mark.parametrize(
-    ("settings", "schedule"),
-    [({}, "*/15 * * * * *"), ({"TRAINER_SCHEDULE": "0 */5 * * * *"}, "0 */5 * * * *")],
-)
-def test_the_trainer_runs_by_its_setting(
-    settings: dict[str, str], schedule: str, load: Load
-) -> None:
-    trigger = functions(load(**settings).app)["trainer"].get_trigger()
+@pytest.mark.parametrize("timer", ["trainer", "evaluator"])
+@pytest.mark.parametrize("schedule", [None, "0 */5 * * * *"])
+def test_a_timer_runs_by_its_setting(timer: str, schedule: str | None, load: Load) -> None:
+    settings = {} if schedule is None else {f"{timer.upper()}_SCHEDULE": schedule}
+    trigger = functions(load(**settings).app)[timer].get_trigger()
     assert isinstance(trigger, TimerTrigger)
-    assert trigger.schedule == schedule
+    assert trigger.schedule == (schedule or "*/15 * * * * *")
 
 
 def test_a_bad_setting_stops_the_app_at_its_start(load: Load) -> None:

@@ -14,12 +14,13 @@ from loop.events import (
     Ranked,
     SlotRewards,
 )
+from loop.features import JsonObject
 from storage.event_log import BUCKET
 from storage.factory import LoopStorage
-from tests.api.conftest import KEYS
+from tests.api.conftest import KEYS, put_multi_slot
 
 V1_1 = "/personalizer/v1.1-preview.3"
-MULTI_SLOT = {"name": "page", "arguments": "--ccb_explore_adf --epsilon 0.2 -q ::"}
+MULTI_SLOT: JsonObject = {"name": "page", "arguments": "--ccb_explore_adf --epsilon 0.2 -q ::"}
 SINGLE_SLOT = {"name": "one", "arguments": "--cb_explore_adf --epsilon 0.2 -q ::"}
 PAGE = {
     "eventId": "e1",
@@ -66,8 +67,7 @@ async def test_every_generation_answers_for_pages(
     client: httpx.AsyncClient, storage: LoopStorage, prefix: str, query: str
 ) -> None:
     # GIVEN a loop that was made multi-slot
-    put = await client.put(f"{V1_1}/configurations/policy", headers=KEYS, json=MULTI_SLOT)
-    assert put.status_code == 200
+    await put_multi_slot(client, KEYS, MULTI_SLOT)
     # WHEN a page is ranked, rewarded and activated
     ranked = await client.post(f"{prefix}/multislot/rank{query}", headers=KEYS, json=PAGE)
     events = f"{prefix}/multislot/events/e1"
@@ -103,7 +103,7 @@ async def test_a_call_of_the_wrong_kind_is_refused_and_leaves_nothing(
     for path, body in of_slots:
         assert await asked(path, body) == "InvalidMultiSlotApiAccess"
     # WHEN it is made multi-slot
-    await client.put(f"{V1_1}/configurations/policy", headers=KEYS, json=MULTI_SLOT)
+    await put_multi_slot(client, KEYS, MULTI_SLOT)
     # THEN it is the other way round, at once
     of_one: list[tuple[str, object]] = [
         ("rank", RANK),
@@ -120,7 +120,7 @@ async def test_a_call_of_the_wrong_kind_is_refused_and_leaves_nothing(
 
 
 async def test_a_page_that_breaks_a_rule_names_its_place(client: httpx.AsyncClient) -> None:
-    await client.put(f"{V1_1}/configurations/policy", headers=KEYS, json=MULTI_SLOT)
+    await put_multi_slot(client, KEYS, MULTI_SLOT)
     slots = [{"id": "top", "baselineAction": "a"}, {"id": "side", "baselineAction": "x"}]
     answer = await client.post(
         f"{V1_1}/multislot/rank", headers=KEYS, json={**PAGE, "slots": slots}

@@ -21,7 +21,8 @@ from schemathesis.core.failures import Failure
 from schemathesis.specs.openapi.schemas import OpenApiSchema
 
 from api.calls import Call, Reply
-from api.documentation import DESCRIPTIONS, PATH_PARAMETERS, Description
+from api.description import Description
+from api.documentation import DESCRIPTIONS, PATH_PARAMETERS
 from api.openapi import Undocumented, openapi
 from api.operations import OPERATIONS, Operation
 from api.options import Options
@@ -32,6 +33,10 @@ from api.routing import CATCH_ALL, QUERY_VERSION
 from api.schemas import SCHEMAS
 from api.service import Service
 from api.training import train_every_loop
+from evaluation.contracts import EvaluationContract
+from evaluation.contracts import _Policy as CustomPolicy
+from evaluation.importances import FeatureImportanceContract
+from evaluation.jobs import Result, Source
 from loop import errors
 from loop.configuration import ServiceConfiguration
 from loop.configuration import _Body as ServiceConfigurationUpdate
@@ -43,9 +48,11 @@ from rank.request import RankAction, RankRequest
 from reward.observe import MultiSlotRewardRequest, RewardRequest
 from storage.factory import LoopStorage
 from storage.options import StorageOptions
-from tests.api.conftest import KEYS, OTHER_KEYS
+from tests.api.conftest import KEYS, OTHER_KEYS, put_multi_slot
+from tests.api.test_evaluations import keep
 from tests.api.test_training import past_events
 from tests.batches import interactions, observations
+from tests.evaluation.results import MONDAY, evaluation, judged
 
 DOCUMENT = openapi(OPERATIONS, DESCRIPTIONS)
 PATHS = cast("Mapping[str, Mapping[str, JsonObject]]", DOCUMENT["paths"])
@@ -55,6 +62,15 @@ CONFIGURATION: JsonObject = {
     **orjson.loads(ServiceConfiguration().to_json()),
     "isInferenceExplainabilityEnabled": True,
 }
+EVALUATION = orjson.dumps(
+    {
+        "name": "all",
+        "startTime": "2020-01-01",
+        "endTime": "2100-01-01T00:00:00Z",
+        "enablePolicyOptimization": True,
+        "policies": [{"name": "mine", "arguments": "--cb_explore_adf"}],
+    }
+)
 BODIES = {
     "put_configuration": orjson.dumps(CONFIGURATION),
     "rank": orjson.dumps({"actions": ACTIONS}),
@@ -65,6 +81,10 @@ BODIES = {
     "log_observations": observations(e1=1.0),
     "describe_staged_model": b'{"userDescription": "mine"}',
     "put_policy": b'{"name": "mine", "arguments": "--cb_explore_adf"}',
+    "create_evaluation": EVALUATION,
+    "put_evaluation": EVALUATION,
+    "put_feature_importance": EVALUATION,
+    "apply_from_evaluation": b'{"evaluationId": "e1", "policyName": "mine"}',
 }
 """What makes them succeed; the others need none."""
 
@@ -157,6 +177,9 @@ def test_every_error_of_the_tree_is_somewhere() -> None:
         ("StagedModelUpdate", StagedModelUpdate),
         ("ServiceConfigurationUpdate", ServiceConfigurationUpdate),
         ("Policy", PolicyPut),
+        ("EvaluationContract", EvaluationContract),
+        ("CustomPolicy", CustomPolicy),
+        ("FeatureImportanceContract", FeatureImportanceContract),
     ],
 )
 def test_requests_have_the_members_that_are_read(name: str, model: type[BaseModel]) -> None:
@@ -200,17 +223,22 @@ async def test_real_answers_are_as_described(
         await client.put(f"{base}/model", headers=KEYS, content=signed)
     staged = (await client.get(f"{base}/staged-model", headers=KEYS)).json()
     newest, *older = [model["modelId"] for model in staged]
-    path = f"{base}/configurations/policy"
-    multi_slot = await client.put(path, headers=OTHER_KEYS, json=MULTI_SLOT_POLICY)
-    assert multi_slot.status_code == 200
+    await evaluate(storage)
+    await put_multi_slot(client, OTHER_KEYS, MULTI_SLOT_POLICY)
     # WHEN each operation is called in both forms of address
     seen: dict[str, bytes] = {}
     for operation in sorted(OPERATIONS, key=in_turn):
         for path, operation_id in addresses(operation):
-            model_id = older.pop() if operation.name == "delete_staged_model" else newest
+            ids = {
+                "eventId": "e1",
+                "modelId": older.pop() if operation.name == "delete_staged_model" else newest,
+                # What is put is what is deleted.
+                "evaluationId": "e1" if operation.name == "get_evaluation" else path[13:17],
+                "featureImportanceId": path[13:17],
+            }
             answer = await client.request(
                 operation.method,
-                path.replace("{eventId}", "e1").replace("{modelId}", model_id),
+                with_ids(path, ids),
                 headers=OTHER_KEYS if operation.name.startswith("multi_slot") else KEYS,
                 content=signed if operation.name == "put_model" else BODIES.get(operation.name),
             )
@@ -219,6 +247,22 @@ async def test_real_answers_are_as_described(
             assert_described(operation_id, answer)
             seen[operation.name] = answer.content
     assert b'"inferenceExplanation":[{' in seen["rank"]
+    assert b'"timeseries":{"data":[{' in seen["get_evaluation"]
+
+
+def with_ids(path: str, ids: Mapping[str, str]) -> str:
+    """A path with its parameters filled in."""
+    return re.sub(r"\{(\w+)\}", lambda parameter: ids[parameter[1]], path)
+
+
+async def evaluate(storage: LoopStorage) -> None:
+    """Write down an evaluation that is done, one of whose policies has the model that serves."""
+    model = (await storage.manifest.read()).value.model
+    mine = judged("mine", Source.CUSTOM, "--cb_explore_adf", only=[(1, 1, 1.0), (2, 0, 0.0)])
+    result = Result(
+        policies=(mine.model_copy(update={"model": model}),), feature_importance=(("a",),)
+    )
+    await keep(storage, evaluation(result, id="e1", reach=MONDAY), result)
 
 
 @pytest.mark.parametrize(
@@ -266,7 +310,8 @@ def addresses(operation: Operation) -> list[tuple[str, str]]:
 @pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.name)
 async def test_refusals_are_as_described(operation: Operation, client: httpx.AsyncClient) -> None:
     for path, operation_id in addresses(operation):
-        path = path.replace("{eventId}", "e" * 300).replace("{modelId}", "none")
+        path = path.replace("{eventId}", "e" * 300)
+        path = re.sub(r"\{\w+\}", "none", path)
         refusals = [
             await client.request(operation.method, path),
             await client.request(operation.method, path.replace("preview", "none"), headers=KEYS),

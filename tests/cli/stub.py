@@ -63,6 +63,7 @@ class Stub:
             "learningMode": "Online",
         }
     )
+    diagnosis: bytes = b"{}"
     calls: list[Call] = field(default_factory=list)
     endpoint: str = ""
     _loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.new_event_loop)
@@ -120,6 +121,8 @@ class Stub:
             if fault.status == 0 and request.transport:
                 request.transport.close()
             return _error(fault)
+        if call.path == "/diagnostics":
+            return web.Response(body=self.diagnosis, content_type="application/json")
         if call.path != "/rank":
             return web.Response(status=204)
         if self.hang_after is not None and len(self.ranks()) > self.hang_after:

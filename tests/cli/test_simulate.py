@@ -12,6 +12,7 @@ from pydantic import JsonValue
 from cli.__main__ import main
 from cli.access import KEY_VARIABLE
 from cli.worlds.coffee import Coffee
+from cli.worlds.shop import Shop
 from tests.cli.stub import KEY, Call, Fault, Stub
 
 Simulate = Callable[..., int]
@@ -191,6 +192,21 @@ def test_the_loop_is_set_up_first_if_asked(simulate: Simulate, stub: Stub) -> No
     assert stub.configuration["rewardWaitTime"] == "PT15S"
     assert stub.configuration["modelExportFrequency"] == "PT20S"
     assert stub.calls.index(puts[1]) < stub.calls.index(stub.ranks()[0])
+
+
+def test_a_loop_that_becomes_multi_slot_stops_optimizing_itself_first(
+    simulate: Simulate, stub: Stub, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # GIVEN a loop that optimises itself
+    stub.configuration["isAutoOptimizationEnabled"] = True
+    # WHEN it is given a policy for slots, twice
+    for _ in range(2):
+        assert simulate("--policy", Shop.policy, events=1) == 0
+    # THEN that is switched off before, once, and said
+    puts = [call.path.rpartition("/")[2] for call in stub.calls if call.method == "PUT"]
+    assert puts == ["service", "policy", "policy"]
+    assert stub.configuration["isAutoOptimizationEnabled"] is False
+    assert capsys.readouterr().out.count("auto-optimization is off from now on") == 1
 
 
 def test_nothing_is_set_up_unasked(simulate: Simulate, stub: Stub) -> None:

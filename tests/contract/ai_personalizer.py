@@ -67,7 +67,7 @@ class Answer:
         return self.raised.error
 
 
-async def ask(operation: Callable[..., object], *arguments: object) -> Answer:
+async def ask(operation: Callable[..., object], *arguments: object, **keywords: object) -> Answer:
     """Call an operation that answers with JSON or nothing, and keep what it was answered."""
     heard: list[HttpResponse] = []
 
@@ -76,7 +76,7 @@ async def ask(operation: Callable[..., object], *arguments: object) -> Answer:
 
     result, raised = None, None
     try:
-        result = await _result(operation(*arguments, raw_response_hook=hear))
+        result = await _result(operation(*arguments, raw_response_hook=hear, **keywords))
     except HttpResponseError as error:
         raised = error
     (response,) = heard
@@ -84,6 +84,15 @@ async def ask(operation: Callable[..., object], *arguments: object) -> Answer:
     # The client returns what it has read of the body, or nothing.
     assert result is None or result == found.body
     return Answer(found, None if result is None else found.body, raised)
+
+
+async def listed(operation: Callable[..., object], **keywords: object) -> list[JsonValue]:
+    """All items of a list, however many pages it comes in."""
+    items = operation(**keywords)
+    if isinstance(items, AsyncIterable):
+        return [item async for item in items]
+    assert isinstance(items, Iterable)
+    return list(items)
 
 
 async def send(client: PersonalizerClient | AsyncPersonalizerClient, call: HttpRequest) -> Exchange:

@@ -64,13 +64,14 @@ def multi_slot_loop(unused_loops: Iterator[Loop]) -> Loop:
 
 def make_multi_slot(loop: Loop) -> None:
     """Give a loop a policy that makes it multi-slot."""
-    answer = requests.put(
-        f"{loop.endpoint}/personalizer/v1.1-preview.1/configurations/policy",
-        json={"name": "slots", "arguments": MULTI_SLOT_ARGUMENTS},
-        headers={"ocp-apim-subscription-key": loop.key},
-        timeout=30,
-    )
-    assert answer.status_code == 200
+    base = f"{loop.endpoint}/personalizer/v1.1-preview.1/configurations"
+    with requests.Session() as session:
+        session.headers["ocp-apim-subscription-key"] = loop.key
+        configuration = session.get(f"{base}/service", timeout=30).json()
+        calm = {**configuration, "isAutoOptimizationEnabled": False}
+        session.put(f"{base}/service", json=calm, timeout=30).raise_for_status()
+        policy = {"name": "slots", "arguments": MULTI_SLOT_ARGUMENTS}
+        session.put(f"{base}/policy", json=policy, timeout=30).raise_for_status()
 
 
 @pytest.fixture(scope="session")

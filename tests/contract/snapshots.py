@@ -29,6 +29,7 @@ _MASKS = (
     (re.compile(r"20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?"), "<time>"),
     (re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"), "<guid>"),
     (re.compile(r"[0-9a-f]{32}-\w{5}"), "<event id>"),
+    (re.compile(r"http://127\.0\.0\.1:\d+"), "<endpoint>"),
 )
 
 

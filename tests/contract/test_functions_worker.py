@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import sys
 from collections.abc import Iterator
@@ -12,7 +13,10 @@ from api.operations import OPERATIONS
 from api.pages import METHOD, PAGES
 from api.routing import CATCH_ALL, function_routes
 from local.azurite import Azurite
-from storage.options import CONNECTION
+from loop.register import DEFAULT_LOOP
+from storage.factory import open_storage
+from storage.options import CONNECTION, storage_options
+from tests.evaluation.past import ask, happened, log
 from tests.functions_host import Answer, FunctionsHost, Request, Tick
 
 pytestmark = pytest.mark.skipif(
@@ -69,10 +73,11 @@ def test_the_functions_are_those_of_the_operation_table(host: FunctionsHost) -> 
         name: next(b for b in map(json.loads, bindings) if b["direction"] == "IN")
         for name, bindings in host.functions.items()
     }
-    timer = triggers.pop("trainer")
+    timers = [triggers.pop(name) for name in ("trainer", "evaluator")]
     assert {name: (t["route"], t.get("methods")) for name, t in triggers.items()} == expected
     assert {t["authLevel"] for t in triggers.values()} == {"ANONYMOUS"}
-    assert (timer["type"], timer["schedule"]) == ("timerTrigger", "*/15 * * * * *")
+    for timer in timers:
+        assert (timer["type"], timer["schedule"]) == ("timerTrigger", "*/15 * * * * *")
 
 
 def test_rank_answers_alike_in_every_address(host: FunctionsHost) -> None:
@@ -140,6 +145,24 @@ def test_it_serves_while_the_trainer_runs(host: FunctionsHost) -> None:
     assert [answer.status for answer in answers] == [0, *[201, 204] * 16, 0]
     (status,) = host.call(Request("status", "GET", V1, headers=HEADERS))
     assert status.status == 200
+
+
+def test_the_evaluator_s_children_find_what_the_worker_has(
+    host: FunctionsHost, azurite: Azurite
+) -> None:
+    async def past() -> None:
+        async with open_storage(storage_options({CONNECTION: azurite.connection_string})) as opened:
+            storage = opened.loop(DEFAULT_LOOP)
+            await log(storage, happened(50))
+            await ask(storage, "hosted")
+
+    asyncio.run(past())
+    (tick,) = host.call(Tick("evaluator"))
+    assert tick.status == 0
+    address = {**V1, "evaluationId": "hosted"}
+    (found,) = host.call(Request("get_evaluation", "GET", address, headers=HEADERS))
+    evaluation = json.loads(found.body)
+    assert (evaluation["status"], len(evaluation["policyResults"])) == ("completed", 6)
 
 
 def test_the_log_has_events_with_their_fields(host: FunctionsHost) -> None:

@@ -7,8 +7,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 from cli.worlds.coffee import Coffee
 from tests.service import ROOT, LocalService
 
@@ -44,10 +42,3 @@ def test_a_small_shop_learns(tmp_path: Path) -> None:
     with LocalService(tmp_path) as service:
         summary = played(service, tmp_path, 1_600, 5, "--rate", "40", "--policy", Coffee.policy)
     assert summary["mean_last"] > 1.6 * RANDOM
-
-
-@pytest.mark.acceptance
-def test_the_default_policy_learns_something_of_it(tmp_path: Path) -> None:
-    with LocalService(tmp_path, settings={"TRAINER_GRACE_SECONDS": "2"}) as service:
-        summary = played(service, tmp_path, 10_000, 15)
-    assert summary["mean_last"] > 1.2 * RANDOM

@@ -9,17 +9,22 @@ from asyncio.subprocess import Process
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from itertools import cycle, islice
 from pathlib import Path
 from random import Random
 
 import pytest
 
+from evaluation.jobs import Origin, Status, evaluations
+from evaluation.optimizing import Stage, optimization_document
 from local.azurite import Azurite
-from loop.events import Reward
+from loop.events import Micros, Reward
 from loop.features import tree_of
+from loop.manifest import Manifest
 from loop.model import Model, Scores
 from loop.vw_lines import vw_lines
+from management.configuration import put_configuration
 from storage.factory import LoopStorage
 from tests.e2e.running import (
     PATIENCE_SECONDS,
@@ -222,7 +227,7 @@ async def check(storage: LoopStorage, played: Sequence[Played], events: int) -> 
     # Only events that a kill has fallen into have a reward that came too late for them.
     assert len(joined_rewards) > 0.9 * events
 
-    manifest = (await storage.manifest.read()).value
+    manifest = await until("the loop rests", partial(at_rest, storage))
     assert manifest.model is not None
     counts = manifest.counts
     assert counts.learned == events
@@ -242,6 +247,14 @@ async def check(storage: LoopStorage, played: Sequence[Played], events: int) -> 
         assert _rounded(taught, lines) == _rounded(published, lines)
 
 
+async def at_rest(storage: LoopStorage) -> Manifest | None:
+    """The manifest, once nothing is rebuilt and the loop does not look for better settings."""
+    run = (await optimization_document(storage.blobs).read()).value.run
+    manifest = (await storage.manifest.read()).value
+    rests = manifest.retrain is None and (run is None or run.stage is Stage.OVER)
+    return manifest if rests else None
+
+
 def _rounded(model: Model, lines: Sequence[list[str]]) -> list[tuple[float, ...]]:
     scores: list[Scores] = [model.decide(each) for each in lines[:200]]
     return [(*s.ranking, *(round(p, 5) for p in s.probabilities)) for s in scores]
@@ -250,6 +263,7 @@ def _rounded(model: Model, lines: Sequence[list[str]]) -> list[tuple[float, ...]
 async def test_killed_in_the_middle_every_answered_decision_is_joined_once(
     azurite: Azurite, loop_name: str, storage: LoopStorage, tmp_path: Path
 ) -> None:
+    await put_configuration(storage, b'{"isAutoOptimizationEnabled": false}', Micros(0), ())
     kills = [before_it_answers, while_the_trainer_commits, after_the_trainer_has_committed]
     async with behind_proxies(azurite, loop_name, tmp_path, SETTINGS) as running:
         played = await play_through(running, tmp_path, kills, events=1_000, rate=25)
@@ -271,3 +285,6 @@ async def test_killed_again_and_again_every_answered_decision_is_joined_once(
         kills = list(islice(cycle(kinds), 10))
         played = await play_through(running, tmp_path, kills, events=5_000, rate=25)
         await check(storage, played, 5_000)
+    # AND so it is where the loop has found better settings meanwhile, with a model of their own
+    runs = [e async for e in evaluations(storage.blobs).read_all() if e.origin is Origin.AUTO]
+    assert Status.OPTIMAL_POLICY_APPLIED in [run.status for run in runs]

@@ -52,7 +52,7 @@ def test_a_fresh_loop_answers_with_the_published_defaults() -> None:
         "logRetentionDays": 90,
         "lastConfigurationEditDate": "1601-01-01T00:00:00Z",
         "learningMode": "Online",
-        "isAutoOptimizationEnabled": False,
+        "isAutoOptimizationEnabled": True,
         "autoOptimizationFrequency": "P28D",
         "autoOptimizationStartDate": None,
         "isInferenceExplainabilityEnabled": False,

@@ -95,6 +95,13 @@ def test_the_longest_policy_is_read() -> None:
 MULTI_SLOT = b'{"name": "page", "arguments": "--ccb_explore_adf --epsilon 0.1 -q ::"}'
 
 
+async def optimise(storage: LoopStorage, wanted: bool) -> None:
+    """Let a loop optimise itself, or not."""
+    body = orjson.loads((await get_configuration(storage)).to_json())
+    body["isAutoOptimizationEnabled"] = wanted
+    await put_configuration(storage, orjson.dumps(body), Micros(0), REQUIRED_IN_V1)
+
+
 async def kind(storage: LoopStorage) -> LoopKind:
     return (await storage.settings.read()).value.kind
 
@@ -102,6 +109,7 @@ async def kind(storage: LoopStorage) -> LoopKind:
 async def test_a_policy_makes_a_loop_multi_slot_and_single_slot_again(
     storage: LoopStorage,
 ) -> None:
+    await optimise(storage, False)
     assert await kind(storage) is LoopKind.SINGLE_SLOT
     await put_policy(storage, MULTI_SLOT)
     assert await kind(storage) is LoopKind.MULTI_SLOT
@@ -117,18 +125,13 @@ async def test_a_policy_makes_a_loop_multi_slot_and_single_slot_again(
 
 
 async def test_a_loop_that_optimises_itself_can_not_be_multi_slot(storage: LoopStorage) -> None:
-    async def optimise(wanted: bool) -> None:
-        body = orjson.loads((await get_configuration(storage)).to_json())
-        body["isAutoOptimizationEnabled"] = wanted
-        await put_configuration(storage, orjson.dumps(body), Micros(0), REQUIRED_IN_V1)
-
-    await optimise(True)
+    # GIVEN a fresh loop, which does THEN it has to be said first that it is not to
     with pytest.raises(ProblemTypeIncompatibleWithAutoOptimization):
         await put_policy(storage, MULTI_SLOT)
     assert await get_policy(storage) == DEFAULT_POLICY
 
-    await optimise(False)
+    await optimise(storage, False)
     await put_policy(storage, MULTI_SLOT)
     with pytest.raises(ProblemTypeIncompatibleWithAutoOptimization):
-        await optimise(True)
+        await optimise(storage, True)
     assert not (await get_configuration(storage)).is_auto_optimization_enabled

@@ -10,8 +10,9 @@ from loop.segments import HOUR, JOINED_LOG
 from storage.blobs import Blobs
 from storage.factory import LoopStorage
 from storage.joined_log import lines
+from storage.settling import settle
 from trainer.limits import Limits
-from trainer.segments import SegmentWriter, settle
+from trainer.segments import SegmentWriter
 
 TIME = Micros(472_222 * HOUR)
 NAME = JOINED_LOG.name(TIME, 0)

@@ -11,9 +11,10 @@ const options = { allowInsecureConnection: true };
 export const client = rest.default(endpoint, { key }, options);
 export const stranger = rest.default(endpoint, { key: "wrong" }, options);
 
-/** Keep an answer, and whether the client takes it for one that it doesn't expect. */
+/** Keep an answer, which comes back, and whether the client takes it for one it doesn't expect. */
 export async function ask(asked, call) {
   const answer = await call;
   const text = answer.body === undefined ? "" : JSON.stringify(answer.body);
   keep(asked, answer.status, answer.headers, text, { unexpected: rest.isUnexpected(answer) });
+  return answer;
 }
