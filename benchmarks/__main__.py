@@ -6,7 +6,7 @@ import sys
 from datetime import datetime, timezone
 from pathlib import Path
 
-from benchmarks import decide, http, trainer
+from benchmarks import decide, evaluation, http, trainer
 from benchmarks.report import machine
 
 PAGE = Path(__file__).parent.parent / "docs" / "benchmarks.md"
@@ -27,6 +27,7 @@ def main() -> None:
         ("a decision without I/O", decide.tables),
         ("rank and reward over HTTP", http.tables),
         ("the trainer", trainer.tables),
+        ("an evaluation", evaluation.tables),
     ):
         print(f"measuring {name} …", file=sys.stderr, flush=True)
         tables += measured()

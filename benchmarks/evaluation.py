@@ -378,7 +378,7 @@ def _table(rows: Sequence[Row]) -> Table:
         [
             f"Judged by {Options().evaluator_processes} processes; Azurite and the client are "
             "others. All policies are trained and judged in one pass over the log.",
-            "Asked to succeeded is what a client sees: up to five seconds until the timer, the "
+            "Asked to succeeded is what a client sees: up to two seconds until the timer, the "
             "survey of the log, the judging, the features that matter, the result.",
             "Peak memory is the sum over the service and its children of what is theirs (PSS).",
             "VW alone reads the same events from an uncompressed file of text, without a cache, "

@@ -97,9 +97,13 @@ def dealt(undone: Sequence[Kept], limits: Limits) -> list[list[Kept]]:
     others = [kept for kept in undone if not kept.crashes]
     # Who is behind is spread evenly: those ahead have less to do.
     others.sort(key=lambda kept: kept.share)
-    needed = -(-sum(map(_model_bytes, others)) * limits.processes // limits.model_bytes)
-    count = min(len(others), max(limits.processes, needed))
-    return [*(others[number::count] for number in range(count)), *suspects]
+    room = limits.model_bytes // limits.processes
+    count = min(len(others), limits.processes)
+    groups = [others[number::count] for number in range(count)]
+    while count < len(others) and any(sum(map(_model_bytes, group)) > room for group in groups):
+        count += 1
+        groups = [others[number::count] for number in range(count)]
+    return [*groups, *suspects]
 
 
 def _model_bytes(kept: Kept) -> int:

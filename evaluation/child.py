@@ -23,8 +23,10 @@ def tell(share: float) -> None:
 def main() -> None:
     """Run the module that the arguments name, as if it had been started by itself."""
     _, module, folder, seconds = sys.argv
-    # Whoever ends a service may tell all of its processes: a child waits for its parent's end, or
-    # the parent would take it for one that has failed.
+    # Ctrl-C, and whoever ends a service, may reach all of its processes: when to stop is for the
+    # parent to say, which would take a child that is gone for one that has failed. A session of its
+    # own would keep signals away as well, and cost it its niceness: Linux weighs by sessions first.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     if sys.platform != "win32":
         os.nice(NICENESS)

@@ -28,6 +28,9 @@ from storage.settling import settle
 
 logger = logging.getLogger(__name__)
 
+EVENTS_OF_EVALUATION = 4_000
+"""How many events are looked at for an evaluation, which has more to do than this."""
+
 TELL_SECONDS = 2.0
 """How often it is written down how far the work is."""
 
@@ -173,7 +176,8 @@ async def important_features(
         StorageUnavailable: Storage is away.
     """
     try:
-        return (await measure(blobs, start, end, arguments, limits)).groups()
+        found = await measure(blobs, start, end, arguments, limits, most=EVENTS_OF_EVALUATION)
     except TaskFailed as error:
         logger.info("features_not_measured", extra={"reason": error.reason})
         return ()
+    return found.groups()

@@ -165,7 +165,8 @@ def importance(
 
     Raises:
         NotMeasurable: There are fewer than ``FEWEST_CHOICES`` choices, or fewer could be judged.
-        ModelError: VW can't learn from them with these arguments.
+        InvalidPolicyConfiguration: The arguments are none that a policy may have.
+        ModelError: VW can't learn from the choices with them.
     """
     bench = Workbench()
     choices = _sample(bench, events)

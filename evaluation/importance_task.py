@@ -74,6 +74,7 @@ async def measure(
     arguments: str,
     limits: Limits,
     on_progress: Callable[[float], None] | None = None,
+    most: int = MOST_EVENTS,
 ) -> Importance:
     """How much the features of a loop's events matter to a policy that learns from them.
 
@@ -83,13 +84,14 @@ async def measure(
         start: Events decided from here to before ``end`` are looked at, a sample of them.
         arguments: The policy's; events of its kind count.
         on_progress: Told how much is done, from 0 to 1.
+        most: How many events are looked at.
 
     Raises:
         TaskFailed: It can't be said; the reason is in words.
         StorageUnavailable: Storage is away.
     """
     with work_folder() as folder:
-        write_sample(folder / SAMPLE, await _sample(blobs, start, end))
+        write_sample(folder / SAMPLE, await _sample(blobs, start, end, most))
         task = _Measuring(
             kind=kind_of(arguments),
             start=start,
@@ -106,10 +108,10 @@ async def measure(
     return measured.importance
 
 
-async def _sample(blobs: Blobs, start: Micros, end: Micros) -> list[bytes]:
+async def _sample(blobs: Blobs, start: Micros, end: Micros, most: int) -> list[bytes]:
     few = await sampled_lines(blobs, start, end, _FEW)
     size = 1 + sum(map(len, few)) // max(1, len(few))
-    most = min(MOST_EVENTS, _MOST_BYTES // size)
+    most = min(most, _MOST_BYTES // size)
     if end - start > _SHORT:
         return await sampled_lines(blobs, start, end, most)
     return await _drawn(blobs, start, end, most)

@@ -18,15 +18,16 @@ from loop.errors import (
 from loop.events import Micros
 from loop.iso import format_micros
 from storage.blobs import Conflict
+from storage.collection import Collection
 from storage.factory import LoopStorage
 
 logger = logging.getLogger(__name__)
 
 MOST_UNFINISHED = 20
-"""How many evaluations may wait or run at once."""
+"""How many evaluations of its owner's may wait or run at once."""
 
 MOST_KEPT = 500
-"""How many evaluations of its owner's a loop keeps."""
+"""How many evaluations a loop may have for its owner to ask for another one."""
 
 
 async def create_evaluation(
@@ -59,7 +60,7 @@ async def create_evaluation(
     await asyncio.to_thread(check_policies, asked.policies, settings.kind)
     if not await has_events(storage.blobs, asked.start, asked.end):
         raise _no_logs(asked)
-    _check_room(await list_evaluations(storage))
+    await _check_room(jobs)
     evaluation = Evaluation(
         id=evaluation_id,
         name=asked.name,
@@ -135,18 +136,26 @@ async def delete_evaluation(storage: LoopStorage, evaluation_id: str) -> None:
     logger.info("evaluation_deleted")
 
 
-def _check_room(kept: list[Evaluation]) -> None:
-    manual = [evaluation for evaluation in kept if evaluation.origin is Origin.MANUAL]
-    unfinished = sum(not evaluation.status.is_final for evaluation in manual)
-    if unfinished >= MOST_UNFINISHED:
+async def _check_room(jobs: Collection[Evaluation]) -> None:
+    # What is on the agenda may be done or gone by now; seldom is it so long that this matters.
+    waiting = (await jobs.agenda()).value.ids
+    if len(waiting) >= MOST_UNFINISHED:
+        found = await asyncio.gather(*(jobs.read(each) for each in waiting))
+        unfinished = sum(each is not None and _is_awaited(each.value) for each in found)
+        if unfinished >= MOST_UNFINISHED:
+            raise OperationConflict(
+                f"{unfinished} evaluations wait or run, and no more can: wait for some of them, or"
+                " delete them."
+            )
+    kept = await jobs.count()
+    if kept >= MOST_KEPT:
         raise OperationConflict(
-            f"{unfinished} evaluations wait or run, and no more can: wait for some of them, or"
-            " delete them."
+            f"There are {kept} evaluations, and no more are kept: delete some of them."
         )
-    if len(manual) >= MOST_KEPT:
-        raise OperationConflict(
-            f"There are {len(manual)} evaluations, and no more are kept: delete some of them."
-        )
+
+
+def _is_awaited(evaluation: Evaluation) -> bool:
+    return evaluation.origin is Origin.MANUAL and not evaluation.status.is_final
 
 
 def _no_logs(asked: Asked) -> NoLogsExistInDateRange:

@@ -84,8 +84,6 @@ async def run_module(
             stdin=PIPE,  # it ends when this end is closed, and nothing else closes it
             stdout=PIPE,
             stderr=PIPE,
-            # Ctrl-C in a terminal reaches the whole group: when to stop is for the parent to say.
-            start_new_session=True,
         )
     except OSError as error:
         raise TaskFailed(f"its process can't be started: {error.strerror}") from error

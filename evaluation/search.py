@@ -1,10 +1,9 @@
 """Which policies are worth judging for a loop, from what its log holds.
 
-They differ in two ways: in which namespaces they multiply with each other, and in how they learn.
-What they multiply is made of three roles: what is known of the context (C), the ids of actions (i),
-and what else is known of actions (D, for details). A model without any product ranks the actions
-the same for everybody; C·i and C·D tell it who likes what; C·C·D, who likes what when; C·D·D, that
-it takes two properties of an action together. The best of them is the smallest that can tell what
+They differ in two ways: in which namespaces they multiply with each other (see
+``evaluation.products``), and in how they learn. A model without any product ranks the actions the
+same for everybody; C·i and C·D tell it who likes what; C·C·D, who likes what when; C·D·D, that it
+takes two properties of an action together. The best of them is the smallest that can tell what
 there is to tell: more of them are slower to learn.
 
 The lists below are the outcome of measurements, which ``docs/evaluation.md`` describes.
@@ -13,14 +12,12 @@ The lists below are the outcome of measurements, which ``docs/evaluation.md`` de
 from __future__ import annotations
 
 import re
-from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from itertools import chain, combinations_with_replacement, count, product
-from math import comb, prod
+from collections.abc import Collection, Iterator, Sequence
+from itertools import count
 
 from evaluation.jobs import Contender, Source
-from evaluation.layout import Layout, Letter, Presence
+from evaluation.layout import Layout
+from evaluation.products import affordable
 from loop.errors import InvalidPolicyConfiguration
 from loop.events import LoopKind
 from loop.learning_settings import kind_of, parse, render
@@ -30,12 +27,6 @@ MOST_CONTENDERS = 20
 
 MOST_ARGUMENTS = 1_024
 """Characters of a policy's arguments, at most."""
-
-MOST_TERMS = 100_000
-"""Features and products of features that a policy may give one decision, over all its actions.
-
-VW takes 5 to 10 ns for each, so that this is a millisecond at most.
-"""
 
 CURRENT = "current"
 """Name of the contender that learns as the policy in force says, from nothing."""
@@ -47,9 +38,6 @@ _PLAIN = {
     LoopKind.SINGLE_SLOT: "--cb_explore_adf --epsilon 0.2",
     LoopKind.MULTI_SLOT: "--ccb_explore_adf --epsilon 0.2",
 }
-_IDS = ord("i")
-_WILDCARD = ord(":")
-
 _INTER, _HYPER = "Inter-len", "Hyper"
 
 _INTERACTIONS = (
@@ -105,23 +93,6 @@ _SAID_BY_VW = frozenset(
 
 _ROOM = MOST_ARGUMENTS - 120
 """Characters that are left for products."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Product:
-    """Namespaces that are multiplied.
-
-    Attributes:
-        terms: How many products a decision has of them, at most.
-        weights: How many different ones there may be.
-    """
-
-    letters: tuple[Letter, ...]
-    terms: int
-    weights: int
-
-    def __str__(self) -> str:
-        return "".join([_written(letter) for letter in self.letters])
 
 
 def in_force(policy: Policy) -> Contender:
@@ -214,7 +185,7 @@ def _variations(policy: Policy, kind: LoopKind) -> Iterator[str]:
 
 
 def _arguments(layout: Layout, kind: LoopKind, way: str, recipe: Sequence[str]) -> str:
-    products = _affordable(layout, recipe)
+    products = affordable(layout, recipe, _ROOM)
     weights = sum(each.weights for each in products)
     parts = [_PLAIN[kind], way, *(["-b 19"] if weights > FEW_WEIGHTS else [])]
     for option, order in (("--quadratic", 2), ("--interactions", 3)):
@@ -222,83 +193,3 @@ def _arguments(layout: Layout, kind: LoopKind, way: str, recipe: Sequence[str]) 
         if texts:
             parts.append(" ".join([option, *texts]))
     return " ".join(parts)
-
-
-def _affordable(layout: Layout, recipe: Sequence[str]) -> list[_Product]:
-    """The products of a recipe, as far as cost and length allow: the dearest ones are left out."""
-    terms = _readings(layout) * sum(map(_width, layout.letters))
-    length = _ROOM
-    kept = []
-    for each in sorted(_products(layout, recipe), key=lambda each: each.terms):
-        terms += each.terms
-        length -= len(str(each)) + 1
-        if terms > MOST_TERMS or length < 0:
-            break
-        kept.append(each)
-    return sorted(kept, key=lambda each: [letter.byte for letter in each.letters])
-
-
-def _products(layout: Layout, recipe: Sequence[str]) -> Iterator[_Product]:
-    roles = _roles(layout)
-    readings = _readings(layout)
-    for roles_of_one in recipe:
-        groups = [
-            combinations_with_replacement(roles[role], roles_of_one.count(role))
-            for role in dict.fromkeys(roles_of_one)
-        ]
-        for picked in product(*groups):
-            letters = tuple(chain.from_iterable(picked))
-            yield _Product(
-                letters,
-                terms=readings * _choices(letters, _width),
-                weights=_choices(letters, _distinct),
-            )
-
-
-def _readings(layout: Layout) -> int:
-    """How often VW goes through a line of an action for one decision.
-
-    For each slot it multiplies everything again with the slot's id, and with what has no namespace.
-    """
-    return layout.most_actions * (3 * layout.most_slots if layout.most_slots else 1)
-
-
-def _choices(letters: Sequence[Letter], size: Callable[[Letter], int]) -> int:
-    """How many products of one feature of each letter there are, their order left aside."""
-    times = Counter(letter.byte for letter in letters)
-    sizes = {letter.byte: size(letter) for letter in letters}
-    return prod(comb(sizes[byte] + n - 1, n) for byte, n in times.items())
-
-
-def _roles(layout: Layout) -> Mapping[str, Sequence[Letter]]:
-    """The letters of each role.
-
-    A letter of both context and actions counts as one of actions: each action's line has both
-    there, so that what multiplies it by itself multiplies the two.
-    """
-    letters = [letter for letter in layout.letters if letter.byte != _WILDCARD]
-    actions = [letter for letter in letters if letter.action is not None]
-    details = [letter for letter in actions if letter.byte != _IDS]
-    return {
-        "C": [letter for letter in letters if letter.action is None],
-        "i": [letter for letter in actions if letter.byte == _IDS] or details,
-        "D": details or actions,
-    }
-
-
-def _width(letter: Letter) -> int:
-    return sum(presence.most for presence in _presences(letter))
-
-
-def _distinct(letter: Letter) -> int:
-    return sum(presence.distinct for presence in _presences(letter))
-
-
-def _presences(letter: Letter) -> list[Presence]:
-    return [p for p in (letter.context, letter.action, letter.slot) if p is not None]
-
-
-def _written(letter: Letter) -> str:
-    character = chr(letter.byte)
-    is_plain = character.isascii() and character.isalnum()
-    return character if is_plain else f"\\x{letter.byte:02x}"

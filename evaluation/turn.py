@@ -181,14 +181,16 @@ class Turn:
         name = f"{kept_in}checkpoint.json"
         await self._blobs.write(name, after.model_dump_json().encode())
         last = self._evaluation.checkpoint
-        await self._write(checkpoint=name, attempts=0, progress=_progress(after.share))
+        progress = max(self._evaluation.progress, _progress(after.share))
+        await self._write(checkpoint=name, attempts=0, progress=progress)
+        self._folders.clear()
         named = [blob for kept in after.kept for blob in kept.blobs()]
         stale = [blob for kept in before.kept for blob in kept.blobs()]
         await self._delete({*stale, *([] if last is None else [last])} - set(named))
         return after
 
     def _new_folder(self) -> str:
-        """For blobs that count once the document names them."""
+        """For blobs that count once the document names them, and are removed if it never will."""
         self._folders.append(f"{self._folder}{secrets.token_hex(8)}/")
         return self._folders[-1]
 

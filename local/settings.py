@@ -20,7 +20,7 @@ KEY_SETTINGS = ("PERSONALIZER_KEY1", "PERSONALIZER_KEY2")
 _DEFAULTS = {
     "TRAINER_SCHEDULE": "* * * * * *",
     "TRAINER_GRACE_SECONDS": "2",
-    "EVALUATOR_SCHEDULE": "*/5 * * * * *",
+    "EVALUATOR_SCHEDULE": "*/2 * * * * *",
 }
 
 

@@ -6,6 +6,7 @@ that one read of a small blob, instead of a listing and a read of each document.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, Container
 from contextlib import suppress
 from hashlib import blake2b
@@ -20,6 +21,7 @@ from storage.revising import revise
 T = TypeVar("T", bound=BaseModel)
 
 _DOCUMENT = "/document.json"
+_AT_ONCE = 16
 
 
 class Agenda(BaseModel):
@@ -66,11 +68,16 @@ class Collection(Generic[T]):
 
     async def read_all(self) -> AsyncGenerator[T, None]:
         """Every document, in no order that means anything."""
-        async for entry in self._blobs.list(self._folder):
-            if entry.name.endswith(_DOCUMENT):
-                version = await self._read(entry.name)
+        names = await self._names()
+        for place in range(0, len(names), _AT_ONCE):
+            some = names[place : place + _AT_ONCE]
+            for version in await asyncio.gather(*(self._read(name) for name in some)):
                 if version is not None:
                     yield version.value
+
+    async def count(self) -> int:
+        """How many documents there are."""
+        return len(await self._names())
 
     async def create(self, document_id: str, value: T) -> Version[T]:
         """Write the first version, and put it on the agenda.
@@ -123,6 +130,10 @@ class Collection(Generic[T]):
         await self._blobs.delete(self._name(document_id))
         await self.tidy(document_id)
         return found
+
+    async def _names(self) -> list[str]:
+        listed = self._blobs.list(self._folder)
+        return [entry.name async for entry in listed if entry.name.endswith(_DOCUMENT)]
 
     def _name(self, document_id: str) -> str:
         return self.folder(document_id).rstrip("/") + _DOCUMENT

@@ -268,10 +268,12 @@ async def test_only_so_many_wait(
 async def test_only_so_many_are_kept(
     client: httpx.AsyncClient, logged: LoopStorage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(management, "MOST_KEPT", 1)
+    monkeypatch.setattr(management, "MOST_KEPT", 2)
     await keep(logged, evaluation(id="auto", origin=Origin.AUTO, status=Status.SUCCEEDED))
-    await keep(logged, evaluation(id="done", status=Status.FAILED))
-    assert code(await create(client, CONTRACT)) == (409, "OperationNotAllowed", None)
+    assert (await create(client, CONTRACT)).status_code == 201
+    answer = await create(client, CONTRACT)
+    assert code(answer) == (409, "OperationNotAllowed", None)
+    assert "There are 2 evaluations" in answer.json()["error"]["message"]
 
 
 # Get

@@ -98,7 +98,9 @@ def _shape(value: JsonValue) -> JsonValue:
 
 
 def _member(name: str, member: JsonValue) -> JsonValue:
-    if name in ("summary", "data", "featureImportance") and isinstance(member, list):
+    if name == "featureImportance" and member:
+        return [["<feature>"]]
+    if name in ("summary", "data") and isinstance(member, list):
         return [_shape(each) for each in member[:1]]
     return _shape(member)
 

@@ -85,7 +85,9 @@ def test_v1_0_evaluates_as_a_notebook_does(loops: list[Loop]) -> None:
         assert online["ipsEstimatorDenominator"] == online["snipsEstimatorDenominator"] == EVENTS
         rewards = session.get(f"{base}/metrics/learning", timeout=30).json()[-1][-1]
         assert online["ipsEstimatorNumerator"] == rewards["cumulativeSumOfRewards"]
-        # AND nothing was looked for
+        # AND the day is what matters
+        assert body["featureImportance"][0] == ["FromUrl.day"]
+        # AND no policy was looked for
         assert {result["policySource"] for result in results.values()} == {
             "Online",
             "Baseline",

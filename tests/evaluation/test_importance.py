@@ -16,11 +16,11 @@ from benchmarks.telling_worlds import TellingWorld, pages, telling_worlds
 from evaluation import importance as room
 from evaluation.importance import FEWEST_CHOICES, Importance, NotMeasurable, importance
 from evaluation.pieces import Feature
+from loop.errors import InvalidPolicyConfiguration
 from loop.events import LearningMode
 from loop.joined import JoinedEvent
 from loop.joined_log import Event
 from loop.learning_settings import DEFAULT_MULTI_SLOT_ARGUMENTS
-from loop.model import ModelError
 
 EVENTS = 2_000
 NEAR_ZERO = 0.1
@@ -121,7 +121,7 @@ def test_only_what_was_shown_by_its_probability_counts(customers: Sequence[Event
     policy = world("customers").policy
     assert importance(events, policy) == importance(events[::2], policy)
     # AND nothing is said where there are none
-    with pytest.raises(NotMeasurable, match="holds 0 choices .* learning mode Online"):
+    with pytest.raises(NotMeasurable, match="holds 0 choices"):
         importance(events[1::2], policy)
 
 
@@ -174,9 +174,9 @@ def test_progress_is_told(customers: Sequence[Event]) -> None:
     assert told[-1] == 1.0
 
 
-def test_arguments_that_vw_rejects_are_an_error(customers: Sequence[Event]) -> None:
-    with pytest.raises(ModelError):
-        importance(customers[:100], "--cb_explore_adf --cb_type mtr --first 2 --bag 3 --cover 2")
+def test_arguments_that_are_none_are_an_error(customers: Sequence[Event]) -> None:
+    with pytest.raises(InvalidPolicyConfiguration, match="only one can be had"):
+        importance(customers[:100], "--cb_explore_adf --first 2 --bag 3")
 
 
 @pytest.mark.acceptance

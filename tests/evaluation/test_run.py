@@ -342,6 +342,28 @@ async def test_of_two_who_work_on_it_one_commits(
     await same_as_in_one_go(storage, events)
 
 
+async def test_what_was_committed_stays_when_somebody_else_concludes(
+    storage: LoopStorage, here: Here
+) -> None:
+    # GIVEN somebody who has judged all and committed it, and then somebody else who begins
+    events = happened(40)
+    await log(storage, events)
+    await ask(storage)
+    meanwhile = here.run_module
+
+    async def slow(module: str, *rest: object) -> None:
+        if module == "evaluation.concluding":
+            here.patch(meanwhile)
+            await turns(storage, LIMITS)
+        await meanwhile(module, *rest)  # type: ignore[arg-type]
+
+    here.patch(slow)
+    # WHEN the first one comes too late with its result
+    assert not await turn(storage, LIMITS)
+    # THEN that of the other one stands, with the models that the first one had kept
+    await same_as_in_one_go(storage, events)
+
+
 async def test_an_evaluation_that_is_deleted_is_not_worked_on(
     storage: LoopStorage, here: Here
 ) -> None:

@@ -14,11 +14,11 @@ from cli.world import Visit
 from cli.worlds.coffee import Coffee
 from evaluation.jobs import Contender, Source
 from evaluation.layout import Layout, Letter, Presence, survey
+from evaluation.products import MOST_TERMS
 from evaluation.search import (
     CURRENT,
     MOST_ARGUMENTS,
     MOST_CONTENDERS,
-    MOST_TERMS,
     contenders,
     in_force,
 )
@@ -178,6 +178,22 @@ def bits(contender: Contender) -> str | None:
     return {s.name: s.value for s in parse(contender.arguments)}.get("bit_precision")
 
 
+def test_many_namespaces_are_multiplied_as_far_as_arguments_have_room() -> None:
+    # GIVEN 120 namespaces of the context and 64 of actions
+    many = layout(
+        *[Letter(byte, context=presence(1)) for byte in range(0x80, 0xF8)],
+        *[Letter(byte, action=presence(1)) for byte in range(0x3B, 0x3B + 64)],
+        actions=2,
+    )
+    # WHEN policies are looked for
+    found = contenders(many, DEFAULT_POLICY, SINGLE)
+    # THEN they multiply what there is room for, and nothing is left half written
+    for contender in found:
+        assert len(contender.arguments) <= MOST_ARGUMENTS
+        check(contender.arguments)
+    assert max(len(products(c)) for c in found) > 50
+
+
 def test_many_features_get_a_larger_table() -> None:
     few = contenders(layout(*known("F"), *offered("ij")), DEFAULT_POLICY, SINGLE)
     crowd = [replace(letter, context=presence(distinct=4_000)) for letter in known("F")]
@@ -210,10 +226,10 @@ LETTERS = st.builds(
     context=st.none() | PRESENCES,
     action=st.none() | PRESENCES,
     slot=st.none() | PRESENCES,
-)
+).filter(lambda letter: letter.context or letter.action or letter.slot)
 LAYOUTS = st.builds(
     lambda letters, actions, slots: layout(*letters, actions=actions, slots=min(slots, actions)),
-    st.lists(LETTERS, max_size=60, unique_by=lambda letter: letter.byte),
+    st.lists(LETTERS, max_size=255, unique_by=lambda letter: letter.byte),
     st.integers(0, 50),
     st.integers(0, 50),
 )

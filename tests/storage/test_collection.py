@@ -120,3 +120,14 @@ async def test_many_come_at_once(notes: Collection[Note]) -> None:
     names = [f"n{i}" for i in range(4)]
     await asyncio.gather(*(notes.create(name, Note(text=name)) for name in names))
     assert sorted(await ids(notes)) == names
+
+
+async def test_many_are_counted_and_read(notes: Collection[Note]) -> None:
+    # GIVEN more than are read at once, of which one was deleted
+    expected = {str(number) for number in range(40)}
+    for each in expected:
+        await notes.create(each, Note(text=each))
+    assert await notes.delete("7")
+    # THEN all of them are there
+    assert {note.text async for note in notes.read_all()} == expected - {"7"}
+    assert await notes.count() == 39
