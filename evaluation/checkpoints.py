@@ -107,9 +107,10 @@ def dealt(undone: Sequence[Kept], limits: Limits) -> list[list[Kept]]:
 
 
 def _model_bytes(kept: Kept) -> int:
-    """What the model of a charge takes; measured, for the tables are what counts."""
+    """What the model of a charge takes: its table, and half as much for its file, about."""
     if kept.arguments is None:
         return 0
     settings = {setting.name: setting.value for setting in parse(kept.arguments)}
     weight = _COIN_WEIGHT_BYTES if "coin" in settings else _WEIGHT_BYTES
-    return _WORKSPACE_BYTES + (weight << int(settings.get("bit_precision") or _BITS))
+    table = weight << int(settings.get("bit_precision") or _BITS)
+    return _WORKSPACE_BYTES + table + table // 2

@@ -11,7 +11,7 @@ from evaluation.tasks import LogFile, Stretch
 from storage.blobs import BlobEntry, Blobs
 from storage.joined_log import Cursor, place_of
 
-_AT_ONCE = 4
+_AT_ONCE = 2
 
 
 async def fetch(

@@ -32,7 +32,7 @@ def test_those_that_are_behind_are_shared_out_first() -> None:
 
 @pytest.mark.parametrize(
     ("arguments", "groups"),
-    [(PLAIN, 2), (f"{PLAIN} -b 20", 4), (f"{PLAIN} -b 20 --coin", 10), (f"{PLAIN} -b 22", 20)],
+    [(PLAIN, 2), (f"{PLAIN} -b 20", 7), (f"{PLAIN} -b 20 --coin", 20), (f"{PLAIN} -b 22", 20)],
 )
 def test_models_that_are_judged_at_once_fit_into_memory(arguments: str, groups: int) -> None:
     undone = [kept(f"c{n}", arguments) for n in range(20)]
