@@ -66,8 +66,8 @@ def table(world: TellingWorld, runs: Sequence[tuple[Scores, bool]]) -> Table:
         for feature, true in sorted(truth.items(), key=lambda each: -each[1])
     ]
     remarks = [f"The loop learns with `{world.policy}`."]
-    if silent < len(runs):
-        right, pairs = map(sum, zip(*[in_order(truth, each) for each in found], strict=True))
+    right, pairs = map(sum, zip(*[in_order(truth, each) for each in found], strict=True))
+    if pairs:
         remarks.append(
             f"Of the pairs of features that are more than {CLEARLY} apart in truth,"
             f" {right / pairs:.1%} are in the right order."

@@ -20,7 +20,7 @@ and not at all with t below 2.
 (cross-fitting: Chernozhukov and others, Econometrics Journal 21, 2018): what a model has learned
 from noise meets neither itself again nor the events that it was learned from, so that a feature
 without meaning loses nothing, in the mean. The standard error of the expected loss, from how the
-six ways differ, is taken off. Where the doubly robust loss of no feature is above 0 at 95 %, for
+six ways differ, is taken off. Where the doubly robust loss of no feature is above 0 at 99 %, for
 all of them together (Bonferroni), nothing is told from chance, and all scores are 0.
 
 Learning rates are VW's own, whatever the settings say: with the rates of many a loop a sample

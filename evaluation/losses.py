@@ -8,9 +8,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from statistics import NormalDist, fmean, stdev
 
-from evaluation.estimates import CONFIDENCE
 from evaluation.pieces import Exchanged, Feature, TakenApart, Workbench
 from loop.model import Model
+
+SURE = 0.99
+"""With how much confidence some feature has to matter for any to have a score above 0."""
 
 TELLING = 2.0
 """Standard errors, from which on it counts that rewards are other than models expect."""
@@ -103,6 +105,6 @@ class Losses:
         """Whether chance alone would seldom make the loss of any feature as large as it is."""
         if not features:
             return False
-        needed = NormalDist().inv_cdf(1 - (1 - CONFIDENCE) / len(features))
+        needed = NormalDist().inv_cdf(1 - (1 - SURE) / len(features))
         means = [self._robust[feature].of(self.choices) for feature in features]
         return any(mean > needed * error for mean, error in means)

@@ -29,20 +29,20 @@ class Loop:
     other_key: str
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalService]:
     """A running service that has the loops ``LOOPS``."""
     with LocalService(tmp_path_factory.mktemp("service"), LOOPS) as service:
         yield service
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def used_loop(service: LocalService) -> Loop:
     """A loop that many tests use; they must not mind each other's events."""
     return _loop(service, LOOPS[0])
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def unused_loops(service: LocalService) -> Iterator[Loop]:
     """Loops in their first state."""
     return iter([_loop(service, name) for name in LOOPS[1:]])
@@ -54,7 +54,7 @@ def fresh_loop(unused_loops: Iterator[Loop]) -> Loop:
     return next(unused_loops)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def multi_slot_loop(unused_loops: Iterator[Loop]) -> Loop:
     """A loop that has been made multi-slot."""
     loop = next(unused_loops)
@@ -74,7 +74,7 @@ def make_multi_slot(loop: Loop) -> None:
         session.put(f"{base}/policy", json=policy, timeout=30).raise_for_status()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def learned_loop(unused_loops: Iterator[Loop]) -> Loop:
     """A loop that has learned from one event, and stays at the model that came of it."""
     loop = next(unused_loops)

@@ -17,13 +17,13 @@ from tests.contract.snapshots import Snapshots
 Answers = Mapping[str, Answer]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def v1_0(used_loop: Loop) -> Answers:
     """What `@azure/cognitiveservices-personalizer` 2.0.1 was answered."""
     return run("v1_0.mjs", used_loop)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def v1_1(unused_loops: Iterator[Loop]) -> Answers:
     """What `@azure-rest/ai-personalizer` 1.0.0-beta.1 was answered."""
     return run("v1_1.mjs", next(unused_loops))

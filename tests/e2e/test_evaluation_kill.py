@@ -26,6 +26,8 @@ from tests.fault_proxy import Delay, Fault, Hang
 API = {"api-version": "2022-09-01-preview"}
 SETTINGS = {"EVALUATOR_SCHEDULE": "* * * * * *", "EVALUATOR_PROCESSES": "2"}
 
+_EVALUATION_SECONDS = 1_200.0
+
 
 class Jobs:
     """Evaluations of a loop with a past, in a service that may be killed."""
@@ -62,7 +64,7 @@ class Jobs:
             evaluation = await self.read(evaluation_id)
             return evaluation if evaluation.status.is_final else None
 
-        evaluation = await until(f"the end of {evaluation_id}", look)
+        evaluation = await until(f"the end of {evaluation_id}", look, _EVALUATION_SECONDS)
         assert (evaluation.status, evaluation.description) == (Status.SUCCEEDED, "")
         assert evaluation.result is not None
         blob = await self._storage.blobs.read(evaluation.result)
