@@ -13,7 +13,7 @@ import requests
 from tests.contract.ai_personalizer import Clients, open_clients
 from tests.service import LocalService
 
-LOOPS = tuple(f"contract{number}" for number in range(24))
+LOOPS = tuple(f"contract{number}" for number in range(32))
 LEARN_SECONDS = 60.0
 MULTI_SLOT_ARGUMENTS = "--ccb_explore_adf --epsilon 0.2 --power_t 0 -l 0.001 --cb_type mtr -q ::"
 
