@@ -23,8 +23,8 @@ from statistics import NormalDist, fmean
 
 from benchmarks.known_worlds import Occasion, Setting, settings
 from benchmarks.report import Table
-from evaluation.estimates import CONFIDENCE, Sums
 from evaluation.judging import Judge, Logged
+from loop.estimates import CONFIDENCE, Sums
 from loop.events import Decision, Micros
 from loop.joined import JoinedEvent, Lesson
 from loop.learning_settings import DEFAULT_ARGUMENTS

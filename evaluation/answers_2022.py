@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
-from evaluation.estimates import Sums
 from evaluation.jobs import Evaluation, JudgedPolicy, Result, Status
 from evaluation.standings import Estimate, pooled, total
 from evaluation.timelines import EARLIEST, LATEST, Cells, cells_of, expanding, rolling, width_of
+from loop.estimates import Sums
 from loop.events import SECOND, Micros
 from loop.features import JsonObject, JsonValue
 from loop.iso import format_micros

@@ -16,10 +16,10 @@ from pydantic import BaseModel, ConfigDict
 
 from evaluation.child import tell
 from evaluation.importance import MOST_EVENTS, Importance, NotMeasurable, importance
-from evaluation.judging import is_judged
 from evaluation.limits import Limits
 from evaluation.processes import TaskFailed, run_module, work_folder
 from evaluation.tasks import REPORT, SAMPLE, TASK, read_sample, write_sample
+from loop.choices import is_judged
 from loop.errors import InvalidPolicyConfiguration
 from loop.events import LoopKind, Micros
 from loop.joined_log import Event, read_line

@@ -22,15 +22,15 @@ be exact for the page as a whole, and no event of a longer page would keep a wei
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from types import TracebackType
 
-from evaluation.estimates import Sums
 from evaluation.jobs import BUCKET, Bucket, JudgedSlot
-from loop.events import LearningMode, LoopKind, Micros
-from loop.joined import JoinedEvent, Lesson
+from loop.choices import Choice, choices
+from loop.estimates import Sums
+from loop.events import Micros
+from loop.joined import Lesson
 from loop.joined_log import Event
-from loop.model import MAX_COST, Model, ModelError
+from loop.model import Model, ModelError
 from loop.models import open_model
 from loop.multi_slot_model import AskedSlot, MultiSlotModel, SlotLabel
 
@@ -42,8 +42,6 @@ OTHER_SLOTS = "(others)"
 
 MOST_CELLS = 10_000
 """How many sums a ``Series`` holds: 34 days of 5 minutes, with one slot."""
-
-_LEAST = 1e-38  # about the least that VW can tell from 0, in single precision
 
 
 class Series:
@@ -165,79 +163,6 @@ def sums_of(bucket: Bucket) -> Sums:
         wwrr=bucket.wwrr,
         lowest=bucket.lowest,
         highest=bucket.highest,
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """What one slot was given, and what came of it.
-
-    Attributes:
-        slot: Empty in a single-slot loop.
-        action: Its index.
-        actions: How many there were to choose from.
-        propensity: In (0, 1].
-        is_baseline: Whether the application would have shown it by itself.
-        shown: Whether it was shown, or the baseline instead of it.
-        reward: What was observed, within ±``MAX_COST``.
-    """
-
-    slot: str
-    action: int
-    actions: int
-    propensity: float
-    is_baseline: bool
-    shown: bool
-    reward: float
-
-    @property
-    def baseline(self) -> float:
-        """Its weight for the baseline."""
-        if not self.shown:
-            return 1.0
-        return 1.0 / self.propensity if self.is_baseline else 0.0
-
-    @property
-    def random(self) -> float | None:
-        """Its weight for even choices; None where it does not count for them."""
-        return 1.0 / (self.actions * self.propensity) if self.shown else None
-
-
-def choices(event: Event) -> list[Choice]:
-    """What was chosen in an event, slot by slot."""
-    shown = event.decision.mode is LearningMode.ONLINE
-    if isinstance(event, JoinedEvent):
-        ranking, propensity = event.decision.ranking, event.decision.probabilities[0]
-        chosen = ranking[0]
-        return [Choice("", chosen, len(ranking), propensity, chosen == 0, shown, event.reward)]
-    return [
-        Choice(
-            slot.id,
-            slot.ranking[0],
-            len(slot.ranking),
-            slot.probabilities[0],
-            slot.ranking[0] == slot.baseline,
-            shown,
-            outcome.reward,
-        )
-        for slot, outcome in zip(event.decision.slots, event.outcomes, strict=True)
-    ]
-
-
-def is_judged(event: Event, kind: LoopKind) -> bool:
-    """Whether an event counts: it is of the loop's kind, was put to use, and can be learned from.
-
-    A reward beyond ``MAX_COST``, and a propensity that is none, no loop learns from; such events
-    of ``LOGGING_ONLY``, or of logs from elsewhere, are not marked as withheld.
-    """
-    return (
-        event.decision.kind is kind
-        and event.activated
-        and not event.withheld
-        and all(
-            _LEAST <= choice.propensity <= 1.0 and abs(choice.reward) <= MAX_COST
-            for choice in choices(event)
-        )
     )
 
 

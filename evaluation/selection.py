@@ -23,11 +23,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from evaluation.estimates import Sums
 from evaluation.jobs import JudgedPolicy, JudgedSlot, Source
 from evaluation.judging import sums_of
 from evaluation.search import CURRENT
 from evaluation.standings import overall
+from loop.estimates import Sums
 from loop.events import Micros
 
 ENOUGH = 50.0

@@ -6,9 +6,9 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 
-from evaluation.estimates import Sums
 from evaluation.jobs import JudgedPolicy, JudgedSlot, Standing
 from evaluation.judging import sums_of
+from loop.estimates import Sums
 
 _SUMS = {field.name for field in fields(Sums)}
 

@@ -6,9 +6,9 @@ import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timezone
 
-from evaluation.estimates import Sums
 from evaluation.jobs import JudgedPolicy, JudgedSlot
 from evaluation.judging import sums_of
+from loop.estimates import Sums
 from loop.events import Micros
 from loop.iso import micros_of
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Protocol
 
 from evaluation.child import tell
-from evaluation.judging import Judge, Logged, Series, is_judged
+from evaluation.judging import Judge, Logged, Series
 from evaluation.tasks import (
     REPORT,
     TASK,
@@ -29,6 +29,7 @@ from evaluation.tasks import (
     state_file,
     write_state,
 )
+from loop.choices import is_judged
 from loop.errors import PersonalizerError
 from loop.features import tree_of
 from loop.joined_log import Event, read_line

@@ -9,8 +9,8 @@ from pydantic.alias_generators import to_camel
 
 from evaluation import answers_v1
 from evaluation.answers_v1 import listed, whole
-from evaluation.estimates import Sums
 from evaluation.jobs import Contender, JudgedPolicy, Origin, Result, Source, Status
+from loop.estimates import Sums
 from loop.features import JsonObject
 from tests.evaluation.results import evaluation, judged, long
 

@@ -10,7 +10,7 @@ from itertools import chain
 
 from benchmarks.coverage import CONTENDERS, WINNER, Row, replicate, rows
 from benchmarks.known_worlds import Setting, settings
-from evaluation.estimates import CONFIDENCE
+from loop.estimates import CONFIDENCE
 
 REPLICATIONS = 60
 EVENTS = 1_000

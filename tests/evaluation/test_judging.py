@@ -9,7 +9,6 @@ from dataclasses import replace
 import orjson
 import pytest
 
-from evaluation.estimates import Sums
 from evaluation.jobs import BUCKET, JudgedSlot
 from evaluation.judging import (
     MOST_CELLS,
@@ -18,9 +17,9 @@ from evaluation.judging import (
     Judge,
     Logged,
     Series,
-    choices,
-    is_judged,
 )
+from loop.choices import choices, is_judged
+from loop.estimates import Sums
 from loop.events import (
     Activation,
     Decision,

@@ -7,9 +7,9 @@ from collections.abc import Callable
 
 import pytest
 
-from evaluation.estimates import Sums
 from evaluation.jobs import Source
 from evaluation.standings import estimate_of, overall, pooled, standings
+from loop.estimates import Sums
 from tests.evaluation.results import judged
 
 Draw = Callable[[], tuple[float, float]]

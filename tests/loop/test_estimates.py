@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evaluation.estimates import Sums
+from loop.estimates import Sums
 from loop.model import MAX_COST
 
 Z = NormalDist().inv_cdf(0.975)
