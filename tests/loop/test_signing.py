@@ -111,7 +111,9 @@ def test_damage_never_gives_another_model() -> None:
 
 
 @pytest.mark.parametrize(
-    "pem", [b"", PEM.partition(b"-----BEGIN CERTIFICATE")[0], b"nonsense"], ids=str
+    "pem",
+    [b"", PEM.partition(b"-----BEGIN CERTIFICATE")[0], b"nonsense"],
+    ids=["nothing", "key alone", "nonsense"],
 )
 def test_a_key_without_its_certificate_is_none(pem: bytes) -> None:
     with pytest.raises(SigningKeyError):
