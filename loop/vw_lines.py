@@ -53,8 +53,9 @@ each pair several times over."""
 MAX_VALUE = 1e6
 """Largest absolute value of a number; beyond it single precision and learning both suffer."""
 
-TINY = 1e-30
-"""Numbers this close to 0 count as 0: VW reads some of those below 1e-37 as infinity."""
+TINY = 1e-29
+"""Numbers this close to 0 count as 0: VW reads them as 0 where they have nine digits, and some of
+those below 1e-37 as infinity."""
 
 
 def vw_lines(tree: FeatureTree) -> list[str]:

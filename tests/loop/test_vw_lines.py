@@ -25,7 +25,7 @@ from loop.features import (
     compose,
     without_ignored,
 )
-from loop.vw_lines import MAX_FEATURES, MAX_FEATURES_IN_ALL, vw_lines
+from loop.vw_lines import MAX_FEATURES, MAX_FEATURES_IN_ALL, TINY, vw_lines
 
 ARGUMENTS = "--cb_explore_adf --epsilon 0.2 -q :: --random_weights --quiet"
 LOG_LINE = Path(__file__).parents[2] / "../shared/fixtures/azure-export/log-line.dsjson"
@@ -43,7 +43,7 @@ def lines(context: JsonObject, features: JsonObject | None = None) -> list[str]:
         ({"x": 0.1234567891234}, "|FromUrl x:0.123456789"),
         ({"x": -1e6, "y": 1e-05}, "|FromUrl x:-1000000 y:1e-05"),
         ({"x": 0, "y": 0.0, "z": -0.0}, ""),
-        ({"x": 1e-191, "y": -1e-40, "n": [1, 5e-324], "z": 1e-29}, "|n 0:1 |FromUrl z:1e-29"),
+        ({"x": 1e-191, "y": -1e-40, "n": [1, 5e-324], "z": 2e-29}, "|n 0:1 |FromUrl z:2e-29"),
         ({"yes": True, "no": False}, "|FromUrl yes"),
         ({"gone": None}, "|FromUrl gonenull"),
         ({"_secret": "x", "_list": [["no", "matter"]]}, ""),
@@ -285,7 +285,7 @@ texts = st.text(st.characters(codec="utf-8", exclude_characters="\r\n\0"), max_s
 numbers = st.one_of(
     st.integers(-1_000_000, 1_000_000),
     st.floats(-1e6, 1e6, allow_subnormal=False, width=32).filter(
-        lambda value: value == 0 or abs(value) > 1e-30
+        lambda value: value == 0 or abs(value) > TINY
     ),
 )
 plain = st.one_of(texts, numbers, st.booleans())
@@ -310,6 +310,7 @@ trees = st.builds(
 
 
 @given(tree=trees)
+@example(tree=compose([{"n": 1.00000001e-29}], [Action("0", [{"0": 6.72547902116752e-29}])]))
 @example(tree=compose([{"12": "3", "7": 2.5}], [Action("5", [{"0": [1, 2], "1": {"2": True}}])]))
 @example(tree=compose([{"a": {"x": 1}, "b": {"a": {"x": 2}}}], [Action("a", [{"i": {"x": 3}}])]))
 @settings(max_examples=300, deadline=None)
