@@ -197,7 +197,7 @@ class JoinedEvent:
 def unjoined_line(unjoined: Unjoined) -> bytes:
     """The line, in the log of late rewards, of an observation that no event was learned with.
 
-    >>> unjoined_line(Unjoined(Activation("e1", Micros(0)), late=True))[:36]
+    >>> unjoined_line(Unjoined(Activation("e1", Micros(0)), late=5))[:36]
     b'{"EventId":"e1","ActionTaken":true,"'
     """
     observation = unjoined.observation
@@ -210,7 +210,7 @@ def unjoined_line(unjoined: Unjoined) -> bytes:
         }
     else:
         seen = _observed(observation)
-    return orjson.dumps({**seen, "late": unjoined.late})
+    return orjson.dumps({**seen, "late": unjoined.late > 0})
 
 
 def in_window(time: int, decided: int, configuration: ServiceConfiguration) -> bool:

@@ -48,6 +48,7 @@ class _Waiting:
 
     Attributes:
         value: That of a reward, slot ids with theirs of a multi-slot reward, None of an activation.
+        late: How many microseconds after its decision it came, where that is too late; else 0.
         nonce: That of a reward which came in a batch, by which it is known when it comes again.
     """
 
@@ -55,7 +56,7 @@ class _Waiting:
     time: int
     value: float | _SlotValues | None
     joined: bool = False
-    late: bool = False
+    late: int = 0
     nonce: str = ""
 
     def observation(self) -> Report:
@@ -68,10 +69,14 @@ class _Waiting:
 
 @dataclass(frozen=True, slots=True)
 class Unjoined:
-    """An observation that no decision will come for; ``late`` where one had been there before."""
+    """An observation that no decision will come for.
+
+    Attributes:
+        late: Microseconds from the decision that it came too late for; 0 where none is known.
+    """
 
     observation: Report
-    late: bool
+    late: int
 
 
 @dataclass(slots=True)
@@ -174,7 +179,7 @@ class Joiner:
                 waiting = _Waiting(row.event_id, row.time, value, nonce=nonce)
             decided = state.recent.get(row.event_id)
             if decided is not None:
-                waiting.late = self._is_late(row.time - decided)
+                waiting.late = self._lateness(row.time - decided)
             state.waiting.append(waiting)
             self._by_id[row.event_id].append(waiting)
 
@@ -211,12 +216,12 @@ class Joiner:
             if -EARLY < after < self._wait:
                 found.append(candidate.observation())
                 self._count_joined(candidate)
-            elif self._is_late(after):
-                candidate.late = True
+            elif lateness := self._lateness(after):
+                candidate.late = lateness
         return tuple(found)
 
-    def _is_late(self, after: int) -> bool:
-        return self._wait <= after < self._wait + HORIZON
+    def _lateness(self, after: int) -> int:
+        return after if self._wait <= after < self._wait + HORIZON else 0
 
     def _count_joined(self, waiting: _Waiting) -> None:
         if waiting.joined:

@@ -286,10 +286,10 @@ def test_lines_of_other_origin_harm_nothing(spoilt: JsonObject) -> None:
 def test_rewards_that_came_to_nothing_are_held_against_the_sample() -> None:
     sample = [event(n, [], TWO).line() for n in range(5)]
     strays = [
-        Unjoined(Reward("e1", Micros(after(1) + 90 * SECOND), 1.0), late=True),
-        Unjoined(Reward("E2 ", after(9), 1.0), late=False),
-        Unjoined(Reward("other", after(9), 1.0), late=False),
-        Unjoined(Activation("e3", after(9)), late=False),
+        Unjoined(Reward("e1", Micros(after(1) + 90 * SECOND), 1.0), late=90 * SECOND),
+        Unjoined(Reward("E2 ", after(9), 1.0), late=0),
+        Unjoined(Reward("other", after(9), 1.0), late=0),
+        Unjoined(Activation("e3", after(9)), late=0),
     ]
     found = profiled(sample, map(unjoined_line, strays))
     assert found is not None

@@ -97,7 +97,7 @@ def test_a_reward_counts_inside_the_window_only(
     assert outcome.events[0].reward == (0.5 if joined else -9.0)
     counts = outcome.counts
     assert (counts.joined, counts.late, counts.orphaned) == (joined, late, orphaned)
-    assert [u.late for u in outcome.unjoined] == [True] * late + [False] * orphaned
+    assert [u.late for u in outcome.unjoined] == [offset] * late + [0] * orphaned
 
 
 @pytest.mark.parametrize("wait", [5 * SECOND, 15 * SECOND, WAIT, 48 * 3600 * SECOND])
@@ -211,7 +211,7 @@ def test_a_late_reward_may_still_be_in_time_for_the_next_event() -> None:
 def test_observations_of_nothing_are_orphans_and_strays() -> None:
     lone, activation = reward(0, event_id="x"), Activation("x", at(1))
     outcome = run(decision(), lone, activation, Dropped(at(2), 3))
-    assert outcome.unjoined == [Unjoined(lone, late=False), Unjoined(activation, late=False)]
+    assert outcome.unjoined == [Unjoined(lone, late=0), Unjoined(activation, late=0)]
     counts = outcome.counts
     assert (counts.orphaned, counts.strayed, counts.dropped) == (1, 1, 3)
 
