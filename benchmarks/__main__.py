@@ -6,7 +6,7 @@ import sys
 from datetime import datetime, timezone
 from pathlib import Path
 
-from benchmarks import decide, evaluation, http, trainer
+from benchmarks import cold_start, decide, evaluation, http, trainer
 from benchmarks.report import machine
 
 PAGE = Path(__file__).parent.parent / "docs" / "benchmarks.md"
@@ -28,6 +28,7 @@ def main() -> None:
         ("rank and reward over HTTP", http.tables),
         ("the trainer", trainer.tables),
         ("an evaluation", evaluation.tables),
+        ("a cold start", cold_start.tables),
     ):
         print(f"measuring {name} …", file=sys.stderr, flush=True)
         tables += measured()
