@@ -12,15 +12,33 @@ from pathlib import Path
 
 import orjson
 
-from api.options import KEY_SETTINGS, default_keys
+from api.options import KEY_SETTINGS, default_client_keys, default_keys
 from cli.access import KEYS_FILE
 from local.azurite import CONNECTION_FILE, DIRECTORY
 from loop.errors import StorageUnavailable
 from loop.register import RegisterError
 from storage.factory import Storage, open_storage
-from storage.options import CONNECTION, StorageOptions, StorageSettingsError, storage_options
+from storage.options import (
+    CONNECTION,
+    CREDENTIAL,
+    AccountKey,
+    Identity,
+    IdentityKind,
+    StorageOptions,
+    StorageSettingsError,
+    storage_options,
+)
 
 _DEVELOPMENT = "UseDevelopmentStorage=true"
+
+_HINTS = {
+    IdentityKind.MANAGED: f"Outside of Azure, set {CREDENTIAL} to "
+    f"{IdentityKind.AZURE_CLI.value} or {IdentityKind.AZD.value}.",
+    IdentityKind.AZURE_CLI: "Are you logged in (`az login`), and may that login read and write "
+    "the account's blobs and tables?",
+    IdentityKind.AZD: "Are you logged in (`azd auth login`), and may that login read and write "
+    "the account's blobs and tables?",
+}
 
 
 class OwnerError(Exception):
@@ -44,6 +62,7 @@ class DefaultKeys:
     """
 
     keys: tuple[str, ...]
+    client_keys: tuple[str, ...]
     place: str
 
 
@@ -81,10 +100,11 @@ def find_place(environment: Mapping[str, str], keys_file: Path) -> Place:
         raise OwnerError(f"{error}{hint}") from error
     set_here = default_keys(environment)
     if set_here:
-        return Place(storage, DefaultKeys(set_here, f"the settings {' and '.join(KEY_SETTINGS)}"))
+        place = f"the settings {' and '.join(KEY_SETTINGS)}"
+        return Place(storage, DefaultKeys(set_here, default_client_keys(environment), place))
     if runs_here and keys_file.exists():
         kept = default_keys(orjson.loads(keys_file.read_bytes()))
-        return Place(storage, DefaultKeys(kept, str(keys_file)))
+        return Place(storage, DefaultKeys(kept, default_client_keys(environment), str(keys_file)))
     return Place(storage, None)
 
 
@@ -93,26 +113,36 @@ def perform(command: str, work: Callable[[Place, Storage], Awaitable[None]]) -> 
 
     async def performed() -> None:
         place = find_place(os.environ, KEYS_FILE)
-        async with open_storage(place.storage) as storage:
-            await work(place, storage)
+        try:
+            async with open_storage(place.storage) as storage:
+                await work(place, storage)
+        except StorageUnavailable as error:
+            raise OwnerError(f"{error.message} {_hint(place.storage.credential)}") from error
 
     try:
         asyncio.run(performed())
     except (OwnerError, RegisterError) as error:
         return fail(command, str(error))
-    except StorageUnavailable as error:
-        return fail(command, f"{error.message} Is the service, or its storage, running?")
     except KeyboardInterrupt:
         print(f"{command}: ended early", file=sys.stderr)
         return Exit.INTERRUPTED
     return Exit.DONE
 
 
-def show_keys(name: str, keys: tuple[str, ...]) -> None:
+def _hint(credential: AccountKey | Identity) -> str:
+    if isinstance(credential, Identity):
+        return _HINTS[credential.kind]
+    return "Is the service, or its storage, running?"
+
+
+def show_keys(name: str, keys: tuple[str, ...], client_keys: tuple[str | None, ...] = ()) -> None:
     """Print a loop's keys, in the words that ``make run`` has for them."""
     print(f"loop   {name}")
     for number, key in enumerate(keys, start=1):
         print(f"key {number}  {key}")
+    for number, client_key in enumerate(client_keys, start=1):
+        if client_key is not None:
+            print(f"client key {number}  {client_key}")
 
 
 def fail(command: str, message: str) -> int:

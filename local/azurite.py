@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -35,7 +35,7 @@ _KEY = "Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOt
 _SERVICES = ("Blob", "Queue", "Table")
 _ROUTINE = re.compile(r"Azurite \w+ service ")
 _LISTENING = re.compile(
-    r"Azurite (Blob|Queue|Table) service is successfully listening at (http://\S+)"
+    r"Azurite (Blob|Queue|Table) service is successfully listening at (https?://\S+)"
 )
 
 
@@ -52,14 +52,23 @@ class Azurite:
         directory: Where the data is kept; made if missing.
         blob_port: 0 stands for a free one.
         table_port: 0 stands for a free one.
+        options: Further ones of Azurite's own command line.
 
     Raises:
         CannotRun: On entering, when Node or Azurite is missing, another Azurite holds the
             directory, or this one does not come up in its time.
     """
 
-    def __init__(self, directory: Path, *, blob_port: int = 0, table_port: int = 0) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        blob_port: int = 0,
+        table_port: int = 0,
+        options: Sequence[str] = (),
+    ) -> None:
         self._directory = directory.resolve()
+        self._options = options
         self._ports = {"Blob": blob_port, "Queue": 0, "Table": table_port}
         self._process: subprocess.Popen[str] | None = None
         self._urls: dict[str, str] = {}
@@ -71,8 +80,9 @@ class Azurite:
     @property
     def connection_string(self) -> str:
         """What ``AzureWebJobsStorage`` is set to."""
+        protocol, _, _ = self._urls["Blob"].partition(":")
         return (
-            f"DefaultEndpointsProtocol=http;AccountName={_ACCOUNT};AccountKey={_KEY};"
+            f"DefaultEndpointsProtocol={protocol};AccountName={_ACCOUNT};AccountKey={_KEY};"
             f"BlobEndpoint={self._urls['Blob']}/{_ACCOUNT};"
             f"QueueEndpoint={self._urls['Queue']}/{_ACCOUNT};"
             f"TableEndpoint={self._urls['Table']}/{_ACCOUNT};"
@@ -85,7 +95,7 @@ class Azurite:
         return self._process.pid
 
     def __enter__(self) -> Azurite:
-        command = _command(self._directory, self._ports)
+        command = [*_command(self._directory, self._ports), *self._options]
         with ExitStack() as undo:
             undo.callback(self.__exit__, None, None, None)
             with _lock(self._directory, time.monotonic() + STOP_SECONDS) as lock:

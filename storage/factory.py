@@ -9,9 +9,7 @@ from types import TracebackType
 
 import aiohttp
 from azure.core.credentials import AzureNamedKeyCredential
-from azure.core.credentials_async import AsyncTokenCredential
 from azure.core.pipeline.transport import AioHttpTransport
-from azure.identity.aio import ManagedIdentityCredential
 from azure.storage.blob.aio import ContainerClient, ExponentialRetry
 
 from loop.manifest import Manifest
@@ -26,6 +24,7 @@ from storage.documents import (
     settings_document,
 )
 from storage.event_log import EventLog
+from storage.identity import StorageTokens, storage_tokens
 from storage.mirror import Mirrors
 from storage.options import AccountKey, Identity, StorageOptions
 from storage.table_access import Access, BearerToken, SharedKeyLite
@@ -138,13 +137,13 @@ class Storage:
 
 async def _entry(
     credential: AccountKey | Identity, opening: AsyncExitStack
-) -> tuple[Access, AzureNamedKeyCredential | AsyncTokenCredential]:
+) -> tuple[Access, AzureNamedKeyCredential | StorageTokens]:
     if isinstance(credential, AccountKey):
         key = base64.b64encode(credential.key).decode()
         return SharedKeyLite(credential), AzureNamedKeyCredential(credential.account, key)
-    identity = ManagedIdentityCredential(client_id=credential.client_id)
-    await opening.enter_async_context(identity)
-    return BearerToken(identity), identity
+    tokens = storage_tokens(credential)
+    await opening.enter_async_context(tokens)
+    return BearerToken(tokens), tokens
 
 
 async def _send_writes_once(

@@ -6,9 +6,13 @@ import base64
 import binascii
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import Enum
 
 CONNECTION = "AzureWebJobsStorage"
 """The setting that Azure Functions keeps its storage in; ours is the same account."""
+
+CREDENTIAL = f"{CONNECTION}__credential"
+_CLIENT_ID = f"{CONNECTION}__clientId"
 
 _DEVELOPMENT = (
     "DefaultEndpointsProtocol=http;AccountName=devstoreaccount1;"
@@ -33,11 +37,25 @@ class AccountKey:
         return f"AccountKey({self.account!r})"
 
 
+class IdentityKind(str, Enum):
+    """Whose identity storage is entered with; the values are those of the setting."""
+
+    MANAGED = "managedidentity"
+    AZURE_CLI = "azurecli"
+    AZD = "azd"
+
+
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Entry by the managed identity of the host: the one of ``client_id``, or the host's own."""
+    """Entry by a token of an identity.
+
+    Attributes:
+        client_id: Which managed identity of the host it is; None for the host's own, and where
+            it is the login of the Azure CLI or of the Azure Developer CLI.
+    """
 
     client_id: str | None = None
+    kind: IdentityKind = IdentityKind.MANAGED
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,13 +117,16 @@ def storage_options(settings: Mapping[str, str], shards: int = 4) -> StorageOpti
 
     Either ``AzureWebJobsStorage`` holds a connection string, or
     ``AzureWebJobsStorage__accountName`` (or both ``__blobServiceUri`` and ``__tableServiceUri``)
-    names an account that is entered by managed identity, ``__clientId`` being a user-assigned one.
+    names an account that is entered by an identity. ``__credential`` says by which:
+    ``managedidentity``, also where it is unset, the host's own or that of ``__clientId``;
+    ``azurecli`` or ``azd``, that of who is logged in there, for the owner's commands.
 
     >>> storage_options({"AzureWebJobsStorage__accountName": "acme"}).table_endpoint
     'https://acme.table.core.windows.net'
 
     Raises:
-        StorageSettingsError: Nothing is set, or the connection string lacks a part.
+        StorageSettingsError: Nothing is set, the connection string lacks a part, or there is no
+            such credential.
     """
     if text := settings.get(CONNECTION):
         return _from_connection_string(text, shards)
@@ -120,10 +141,24 @@ def storage_options(settings: Mapping[str, str], shards: int = 4) -> StorageOpti
             f"No storage is configured: set {CONNECTION} to a connection string, "
             f"or {CONNECTION}__accountName to an account's name."
         )
-    identity = Identity(settings.get(f"{CONNECTION}__clientId") or None)
     return StorageOptions(
-        uris["blob"].rstrip("/"), uris["table"].rstrip("/"), identity, shards=shards
+        uris["blob"].rstrip("/"), uris["table"].rstrip("/"), _identity(settings), shards=shards
     )
+
+
+def _identity(settings: Mapping[str, str]) -> Identity:
+    named = settings.get(CREDENTIAL) or IdentityKind.MANAGED.value
+    client_id = settings.get(_CLIENT_ID) or None
+    try:
+        kind = IdentityKind(named.strip().lower())
+    except ValueError:
+        known = ", ".join(kind.value for kind in IdentityKind)
+        raise StorageSettingsError(f"{CREDENTIAL} must be one of {known}.") from None
+    if client_id is not None and kind is not IdentityKind.MANAGED:
+        raise StorageSettingsError(
+            f"{_CLIENT_ID} names a managed identity: unset it, or {CREDENTIAL}."
+        )
+    return Identity(client_id, kind)
 
 
 def _from_connection_string(text: str, shards: int) -> StorageOptions:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import hmac
 import time
@@ -10,15 +9,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from email.utils import formatdate
 
-from azure.core.credentials_async import AsyncTokenCredential
-from azure.core.exceptions import AzureError
-
-from loop.errors import StorageUnavailable
+from storage.identity import StorageTokens
 from storage.options import AccountKey
-
-_SCOPE = "https://storage.azure.com/.default"
-_TOKEN_SECONDS = 5.0
-_RENEW_SECONDS = 300.0
 
 
 class Access(ABC):
@@ -56,38 +48,14 @@ class SharedKeyLite(Access):
 
 
 class BearerToken(Access):
-    """Shows a token of an identity, and renews it in its last five minutes."""
+    """Shows a token of an identity."""
 
-    def __init__(
-        self, credential: AsyncTokenCredential, now: Callable[[], float] = time.time
-    ) -> None:
-        self._credential = credential
-        self._now = now
-        self._token = ""
-        self._expires = 0.0
-        self._renewing = asyncio.Lock()
+    def __init__(self, tokens: StorageTokens) -> None:
+        self._tokens = tokens
 
     async def headers(self, path: str) -> dict[str, str]:
-        if self._left() < _RENEW_SECONDS:
-            await self._renew()
-        date = formatdate(self._now(), usegmt=True)
-        return {"x-ms-date": date, "Authorization": f"Bearer {self._token}"}
-
-    def _left(self) -> float:
-        return self._expires - self._now()
-
-    async def _renew(self) -> None:
-        if self._renewing.locked() and self._left() > 0:
-            return  # somebody is at it, and the token still opens
-        async with self._renewing:
-            if self._left() >= _RENEW_SECONDS:
-                return
-            try:
-                token = await asyncio.wait_for(self._credential.get_token(_SCOPE), _TOKEN_SECONDS)
-            except (AzureError, asyncio.TimeoutError) as e:
-                if self._left() > 0:
-                    return
-                raise StorageUnavailable(
-                    f"The identity gave no token for storage: {type(e).__name__}."
-                ) from e
-            self._token, self._expires = token.token, float(token.expires_on)
+        token = await self._tokens.get_token()
+        return {
+            "x-ms-date": formatdate(usegmt=True),
+            "Authorization": f"Bearer {token.token}",
+        }

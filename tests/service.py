@@ -35,8 +35,17 @@ QUICK = {
 }
 
 
+# What `make run` tells its owner, once, before the first line of the log.
+_GREETING = ("  key ", "  curl ")
+_KEY_SETTINGS = re.compile(r"PERSONALIZER_\w*KEY\d")
+
+
 class NotStarted(Exception):
     """Raised when the service does not come up; the text is what it printed."""
+
+
+class KeyLogged(AssertionError):
+    """Raised when a line of the log holds a key; the text is the line's event."""
 
 
 async def make_loops(connection: str, names: Iterable[str]) -> dict[str, tuple[str, str]]:
@@ -54,6 +63,8 @@ class LocalService:
         folder: For Azurite's data and the service's output; kept.
         loops: Names of loops to make beside ``default``, once it is started.
         settings: Environment variables over ``QUICK``.
+        app: The folder of the app that is served.
+        python: What it is served with.
 
     Attributes:
         endpoint: Where it answers, once it has been started.
@@ -61,16 +72,27 @@ class LocalService:
     """
 
     def __init__(
-        self, folder: Path, loops: Sequence[str] = (), settings: Mapping[str, str] | None = None
+        self,
+        folder: Path,
+        loops: Sequence[str] = (),
+        settings: Mapping[str, str] | None = None,
+        app: Path = ROOT,
+        python: str = sys.executable,
     ) -> None:
         self._log = folder / "service.log"
+        self._app = app
+        self._python = python
         self._process: subprocess.Popen[bytes] | None = None
         self.endpoint = ""
         self.keys = {DEFAULT_LOOP: ("test-default-1", "test-default-2")}
         self._missing = tuple(loops)
         self._azurite = folder / "azurite"
-        # A storage account that the developer's own settings name is none of a test's business.
-        inherited = {name: value for name, value in os.environ.items() if CONNECTION not in name}
+        # What the developer's own settings name, in Azure or not, is none of a test's business.
+        inherited = {
+            name: value
+            for name, value in os.environ.items()
+            if CONNECTION not in name and not name.startswith(("APPLICATIONINSIGHTS_", "OTEL_"))
+        }
         self._environment = {
             **inherited,
             **QUICK,
@@ -97,6 +119,11 @@ class LocalService:
         return self._log.read_text(errors="replace")
 
     @property
+    def logged(self) -> list[str]:
+        """The lines of its output but for the greeting, which shows its owner the keys."""
+        return [line for line in self.output.splitlines() if not line.startswith(_GREETING)]
+
+    @property
     def pid(self) -> int:
         """The process that serves."""
         assert self._process is not None, "only while it runs"
@@ -110,8 +137,8 @@ class LocalService:
         """
         with self._log.open("wb") as output:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "local"],
-                cwd=ROOT,
+                [self._python, "-m", "local"],
+                cwd=self._app,
                 env=self._environment,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
@@ -139,10 +166,25 @@ class LocalService:
         if self._process.poll() is None:
             os.killpg(self._process.pid, signal.SIGINT)
         try:
-            return self._process.wait(STOP_SECONDS)
+            code = self._process.wait(STOP_SECONDS)
         except subprocess.TimeoutExpired:
             self.kill()
             raise
+        self.assert_no_key_is_logged()
+        return code
+
+    def assert_no_key_is_logged(self) -> None:
+        """Look through all that it has logged since it was started last.
+
+        Raises:
+            KeyLogged: A key of one of its loops is there.
+        """
+        named = self._environment.items()
+        settings = {value for name, value in named if _KEY_SETTINGS.fullmatch(name)}
+        keys = settings.union(*self.keys.values()) - {""}
+        for line in self.logged:
+            if any(key in line for key in keys):
+                raise KeyLogged(line[:60])
 
     def kill(self) -> None:
         """End the serving process as a crash would: SIGKILL, with no time for anything."""

@@ -7,6 +7,7 @@ import pytest
 from storage.options import (
     AccountKey,
     Identity,
+    IdentityKind,
     StorageOptions,
     StorageSettingsError,
     storage_options,
@@ -67,6 +68,36 @@ def test_a_managed_identity(settings: dict[str, str], table: str, client: str | 
     options = storage_options({f"AzureWebJobsStorage__{k}": v for k, v in settings.items()})
     assert options.table_endpoint == table
     assert options.credential == Identity(client)
+
+
+@pytest.mark.parametrize(
+    ("credential", "kind"),
+    [
+        ("", IdentityKind.MANAGED),
+        ("managedidentity", IdentityKind.MANAGED),
+        ("ManagedIdentity", IdentityKind.MANAGED),
+        ("azurecli", IdentityKind.AZURE_CLI),
+        ("azd", IdentityKind.AZD),
+    ],
+)
+def test_whose_identity_it_is(credential: str, kind: IdentityKind) -> None:
+    account = {"AzureWebJobsStorage__accountName": "acme"}
+    options = storage_options({**account, "AzureWebJobsStorage__credential": credential})
+    assert options.credential == Identity(kind=kind)
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"credential": "environment"}, "__credential .* managedidentity, azurecli, azd"),
+        ({"credential": "azurecli", "clientId": "c"}, "__clientId .* unset it"),
+        ({"credential": "azd", "clientId": "c"}, "__clientId .* unset it"),
+    ],
+)
+def test_an_identity_that_there_is_not_is_refused(settings: dict[str, str], said: str) -> None:
+    named = {"accountName": "acme", **settings}
+    with pytest.raises(StorageSettingsError, match=said):
+        storage_options({f"AzureWebJobsStorage__{k}": v for k, v in named.items()})
 
 
 @pytest.mark.parametrize(

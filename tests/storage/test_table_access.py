@@ -1,21 +1,15 @@
 from __future__ import annotations
 
-import asyncio
 import socket
-from collections.abc import Iterable
-from typing import cast
 
 import aiohttp
 import pytest
 from aiohttp.abc import AbstractResolver, ResolveResult
-from azure.core.credentials import AccessToken
-from azure.core.credentials_async import AsyncTokenCredential
-from azure.core.exceptions import ClientAuthenticationError
 from yarl import URL
 
 from loop.errors import StorageUnavailable
 from storage.options import AccountKey, StorageOptions, Timeouts
-from storage.table_access import BearerToken, SharedKeyLite
+from storage.table_access import SharedKeyLite
 from storage.table_service import Insert, TableService
 
 
@@ -65,59 +59,3 @@ async def test_a_wrong_key_is_told_from_a_failure(options: StorageOptions) -> No
         with pytest.raises(StorageUnavailable, match=r"403 Auth\w+") as raised:
             await service.create("logx")
     assert "wrong" not in str(raised.value)
-
-
-class Tokens:
-    """Gives what it was told to, one after another, and counts."""
-
-    def __init__(self, given: Iterable[AccessToken | Exception]) -> None:
-        self._given = iter(given)
-        self.asked = 0
-
-    async def get_token(self, *scopes: str, **_: object) -> AccessToken:
-        assert scopes == ("https://storage.azure.com/.default",)
-        self.asked += 1
-        await asyncio.sleep(0)
-        given = next(self._given)
-        if isinstance(given, Exception):
-            raise given
-        return given
-
-
-class TestBearerToken:
-    """A token is asked for once, and again before it expires."""
-
-    def access(self, tokens: Tokens) -> BearerToken:
-        self.now = 1_000_000.0
-        return BearerToken(cast(AsyncTokenCredential, tokens), lambda: self.now)
-
-    async def shown(self, access: BearerToken) -> str:
-        return (await access.headers("/t"))["Authorization"]
-
-    async def test_serves_many_calls(self) -> None:
-        tokens = Tokens([AccessToken("one", 1_003_600)])
-        access = self.access(tokens)
-        shown = await asyncio.gather(*(self.shown(access) for _ in range(5)))
-        assert shown == ["Bearer one"] * 5
-        assert tokens.asked == 1
-
-    async def test_is_renewed_in_its_last_five_minutes(self) -> None:
-        tokens = Tokens([AccessToken("one", 1_003_600), AccessToken("two", 1_007_200)])
-        access = self.access(tokens)
-        assert await self.shown(access) == "Bearer one"
-        self.now = 1_003_299.0
-        assert await self.shown(access) == "Bearer one"
-        self.now = 1_003_301.0
-        assert await self.shown(access) == "Bearer two"
-        assert tokens.asked == 2
-
-    async def test_is_used_up_to_its_end_where_no_other_is_given(self) -> None:
-        refusal = ClientAuthenticationError("no")
-        tokens = Tokens([AccessToken("one", 1_003_600), refusal, refusal])
-        access = self.access(tokens)
-        assert await self.shown(access) == "Bearer one"
-        self.now = 1_003_599.0
-        assert await self.shown(access) == "Bearer one"
-        self.now = 1_003_601.0
-        with pytest.raises(StorageUnavailable, match="ClientAuthenticationError"):
-            await self.shown(access)
