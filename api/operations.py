@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from api import diagnosing, evaluation_handlers, handlers, importance_handlers
+from api import diagnosing, evaluation_handlers, handlers, importance_handlers, views
 from api.calls import Call, Reply
 from loop.signing import MAX_MODEL_BYTES
 
@@ -24,6 +24,7 @@ class Operation:
         template: The path after the version; ``{…}`` stands for a parameter.
         status: Answered when ``handler`` returns.
         handler: What does it.
+        for_clients: Whether client keys open it, which browsers and devices are given.
         body_limit: The largest body in bytes; None stands for what the deployment allows.
     """
 
@@ -32,20 +33,26 @@ class Operation:
     template: str
     status: int
     handler: Handler
+    for_clients: bool = False
     body_limit: int | None = None
 
 
 OPERATIONS = (
-    Operation("rank", "POST", "rank", 201, handlers.rank),
-    Operation("reward", "POST", "events/{eventId}/reward", 204, handlers.reward),
-    Operation("activate", "POST", "events/{eventId}/activate", 204, handlers.activate),
-    Operation("multi_slot_rank", "POST", "multislot/rank", 201, handlers.multi_slot_rank),
+    Operation("rank", "POST", "rank", 201, handlers.rank, for_clients=True),
+    Operation("reward", "POST", "events/{eventId}/reward", 204, handlers.reward, for_clients=True),
+    Operation(
+        "activate", "POST", "events/{eventId}/activate", 204, handlers.activate, for_clients=True
+    ),
+    Operation(
+        "multi_slot_rank", "POST", "multislot/rank", 201, handlers.multi_slot_rank, for_clients=True
+    ),
     Operation(
         "multi_slot_reward",
         "POST",
         "multislot/events/{eventId}/reward",
         204,
         handlers.multi_slot_reward,
+        for_clients=True,
     ),
     Operation(
         "multi_slot_activate",
@@ -53,6 +60,7 @@ OPERATIONS = (
         "multislot/events/{eventId}/activate",
         204,
         handlers.multi_slot_activate,
+        for_clients=True,
     ),
     Operation("status", "GET", "status", 200, handlers.status),
     Operation(
@@ -125,7 +133,7 @@ OPERATIONS = (
         importance_handlers.delete_feature_importance,
     ),
     Operation("get_model", "GET", "model", 200, handlers.get_model),
-    Operation("put_model", "PUT", "model", 204, handlers.put_model, MAX_MODEL_BYTES),
+    Operation("put_model", "PUT", "model", 204, handlers.put_model, body_limit=MAX_MODEL_BYTES),
     Operation("reset_model", "DELETE", "model", 204, handlers.reset_model),
     Operation(
         "get_model_properties", "GET", "model/properties", 200, handlers.get_model_properties
@@ -161,4 +169,15 @@ OPERATIONS = (
         "get_learning_metrics", "GET", "metrics/learning", 200, handlers.get_learning_metrics
     ),
     Operation("get_diagnostics", "GET", "diagnostics", 200, diagnosing.get_diagnostics),
+    Operation("view_overview", "GET", "views/overview", 200, views.view_overview),
+    Operation("view_monitor", "GET", "views/monitor", 200, views.view_monitor),
+    Operation("view_model", "GET", "views/model", 200, views.view_model),
+    Operation("view_evaluations", "GET", "views/evaluations", 200, views.view_evaluations),
+    Operation(
+        "view_evaluation",
+        "GET",
+        "views/evaluations/{evaluationId}",
+        200,
+        views.view_evaluation,
+    ),
 )

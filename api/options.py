@@ -9,6 +9,16 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TypeVar
 
+from api.entra_options import (
+    DEFAULT_AUDIENCES,
+    PUBLIC_AUTHORITY,
+    EntraOptions,
+    Principals,
+    parse_audiences,
+    parse_authority,
+    parse_id,
+    parse_principals,
+)
 from loop.configuration import LONGEST_WAIT
 from loop.iso import parse_duration
 from loop.signing import SigningKey, SigningKeyError
@@ -18,8 +28,12 @@ T = TypeVar("T")
 KEY_SETTINGS = ("PERSONALIZER_KEY1", "PERSONALIZER_KEY2")
 """The settings that hold the keys of the loop ``default``."""
 
+CLIENT_KEY_SETTINGS = ("PERSONALIZER_CLIENT_KEY1", "PERSONALIZER_CLIENT_KEY2")
+"""The settings that hold its client keys."""
 
 _MOST_CORES = 4
+_REFERENCE = "@Microsoft.KeyVault("
+_SOME_ID = "00000000-0000-0000-0000-000000000000"
 
 
 class SettingError(Exception):
@@ -37,6 +51,13 @@ class Options:
     Attributes:
         default_keys: PERSONALIZER_KEY1 and PERSONALIZER_KEY2, as far as they are set: the keys of
             the loop ``default``.
+        default_client_keys: PERSONALIZER_CLIENT_KEY1 and PERSONALIZER_CLIENT_KEY2, as far as they
+            are set: keys of ``default`` for browsers and devices.
+        entra: ENTRA_TENANT_ID and what belongs to it: who may call with a bearer token; None
+            where nobody may.
+        rate_limit: RATE_LIMIT: calls a second that each key and each principal may make in each
+            process; None stands for any number.
+        client_rate_limit: CLIENT_RATE_LIMIT: the same for each client key.
         loops_refresh: LOOPS_REFRESH_SECONDS: how often a busy process looks for new loops and
             rotated keys; an idle one after twice that at the latest.
         cors_origins: CORS_ORIGINS: the web pages' origins that may call; ``*`` is any.
@@ -63,6 +84,10 @@ class Options:
     """
 
     default_keys: tuple[str, ...] = field(default=(), repr=False)
+    default_client_keys: tuple[str, ...] = field(default=(), repr=False)
+    entra: EntraOptions | None = None
+    rate_limit: float | None = None
+    client_rate_limit: float | None = None
     loops_refresh: float = 15.0
     cors_origins: frozenset[str] = frozenset()
     rank_log_budget: float = 0.25
@@ -72,7 +97,7 @@ class Options:
     trainer_schedule: str = "*/15 * * * * *"
     trainer_grace: float = 60.0
     trainer_time_limit: float = 240.0
-    evaluator_schedule: str = "*/15 * * * * *"
+    evaluator_schedule: str = "0 * * * * *"
     evaluator_time_limit: float = 120.0
     evaluator_processes: int = field(default_factory=_cores)
     event_log_shards: int = 4
@@ -132,9 +157,44 @@ def read_options(environment: Mapping[str, str]) -> Options:
         takes = f"a whole number from {low} to {high}"
         return setting(name, lambda text: int(_within(int(text), low, high)), default, takes)
 
+    def rate(name: str) -> float | None:
+        return setting(name, _rate, None, "calls a second, a number from 0.01 to 1000000")
+
+    def entra() -> EntraOptions | None:
+        tenant = setting("ENTRA_TENANT_ID", parse_id, "", "a tenant's id, such as " + _SOME_ID)
+        nobody: Principals = ()
+        principals = setting(
+            "ENTRA_PRINCIPALS",
+            parse_principals,
+            nobody,
+            f"object or application ids, such as {_SOME_ID} or {_SOME_ID}=loop, "
+            "with commas between",
+        )
+        audiences = setting(
+            "ENTRA_AUDIENCES", parse_audiences, DEFAULT_AUDIENCES, "audiences with commas between"
+        )
+        authority = setting(
+            "ENTRA_AUTHORITY",
+            parse_authority,
+            PUBLIC_AUTHORITY,
+            f"an address such as {PUBLIC_AUTHORITY}, without a path",
+        )
+        if not tenant:
+            return None
+        if not principals:
+            raise SettingError(
+                "ENTRA_PRINCIPALS must list who may call with a token where ENTRA_TENANT_ID is set."
+            )
+        return EntraOptions(tenant, principals, audiences, authority)
+
+    _check_keys(environment)
     standard = Options()
     options = Options(
         default_keys=default_keys(environment),
+        default_client_keys=default_client_keys(environment),
+        entra=entra(),
+        rate_limit=rate("RATE_LIMIT"),
+        client_rate_limit=rate("CLIENT_RATE_LIMIT"),
         loops_refresh=number("LOOPS_REFRESH_SECONDS", standard.loops_refresh, 0.05, 20),
         cors_origins=setting(
             "CORS_ORIGINS", _origins, frozenset(), "'*' or origins such as https://example.com"
@@ -190,13 +250,47 @@ def default_keys(environment: Mapping[str, str]) -> tuple[str, ...]:
     >>> default_keys({"PERSONALIZER_KEY1": "", "PERSONALIZER_KEY2": "b"})
     ('b',)
     """
-    return tuple(key for name in KEY_SETTINGS if (key := environment.get(name, "").strip()))
+    return _set(environment, KEY_SETTINGS)
+
+
+def default_client_keys(environment: Mapping[str, str]) -> tuple[str, ...]:
+    """The client keys of the loop ``default`` that are settings."""
+    return _set(environment, CLIENT_KEY_SETTINGS)
+
+
+def _set(environment: Mapping[str, str], names: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(value for name in names if (value := environment.get(name, "").strip()))
+
+
+def _check_keys(environment: Mapping[str, str]) -> None:
+    for name in (*KEY_SETTINGS, *CLIENT_KEY_SETTINGS):
+        if environment.get(name, "").strip().startswith(_REFERENCE):
+            # The platform leaves it as it is then, and it would be a key that can be guessed.
+            raise SettingError(
+                f"{name} is a Key Vault reference that has not been resolved: the vault has no "
+                "such secret, or the app's identity may not read it."
+            )
+    keys, client_keys = default_keys(environment), default_client_keys(environment)
+    if client_keys and not keys:
+        raise SettingError(
+            f"{' or '.join(KEY_SETTINGS)} must be set where {' or '.join(CLIENT_KEY_SETTINGS)} is: "
+            "the keys of 'default' are either all settings, or all in the register."
+        )
+    if set(keys) & set(client_keys):
+        raise SettingError(
+            f"{' and '.join(CLIENT_KEY_SETTINGS)} must differ from {' and '.join(KEY_SETTINGS)}: "
+            "what is given to browsers and devices must not open everything."
+        )
 
 
 def _within(value: float, low: float, high: float) -> float:
     if not low <= value <= high:
         raise ValueError(value)
     return value
+
+
+def _rate(text: str) -> float | None:
+    return _within(float(text), 0.01, 1e6)
 
 
 def _flag(text: str) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import orjson
 from azure.functions import HttpResponse
 
@@ -10,12 +12,16 @@ from api.keys import KEY_HEADER
 from loop.errors import (
     InternalServerError,
     InvalidInput,
+    InvalidToken,
+    IssuerUnavailable,
     OperationConflict,
     OperationNotAllowed,
     PayloadSizeExceeded,
+    PermissionDenied,
     PersonalizerError,
     ResourceNotFound,
     StorageUnavailable,
+    TooManyRequests,
     Unauthorized,
 )
 
@@ -25,17 +31,43 @@ ERROR_CODE_HEADER = "x-ms-error-code"
 RETRY_AFTER = "1"
 """Seconds that a client should wait before it tries again."""
 
-_CHALLENGE = f'AzureApiManagementKey realm="personalizer", name="{KEY_HEADER}", type="header"'
+KEY_CHALLENGE = f'AzureApiManagementKey realm="personalizer", name="{KEY_HEADER}", type="header"'
+"""What a 401 asks for."""
+
+_BEARER = 'Bearer realm="personalizer"'
+KEY_OR_TOKEN_CHALLENGE = f"{_BEARER}, {KEY_CHALLENGE}"
+"""The same where tokens are taken as well."""
+
 _STATUS: dict[type[PersonalizerError], int] = {
     InvalidInput: 400,
     Unauthorized: 401,
+    PermissionDenied: 403,
     ResourceNotFound: 404,
     OperationNotAllowed: 405,
     OperationConflict: 409,
     PayloadSizeExceeded: 413,
+    TooManyRequests: 429,
     InternalServerError: 500,
     StorageUnavailable: 503,
+    IssuerUnavailable: 503,
 }
+
+
+_ALWAYS = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"}
+_STRICT_TRANSPORT = "max-age=31536000"
+
+
+def security_headers(url: str, request: Mapping[str, str]) -> dict[str, str]:
+    """What every answer carries, to guard those who get it.
+
+    Args:
+        url: Where the request was sent, as the platform saw it.
+        request: The headers that it came with; a front end that ends TLS says so there.
+    """
+    headers = dict(_ALWAYS)
+    if url.startswith("https:") or request.get("x-forwarded-proto") == "https":
+        headers["Strict-Transport-Security"] = _STRICT_TRANSPORT
+    return headers
 
 
 def success(reply: Reply, status: int, headers: dict[str, str]) -> HttpResponse:
@@ -49,15 +81,24 @@ def success(reply: Reply, status: int, headers: dict[str, str]) -> HttpResponse:
     )
 
 
-def failure(error: PersonalizerError, headers: dict[str, str]) -> HttpResponse:
-    """An error in the shape that it has in every generation."""
+def failure(error: PersonalizerError, headers: dict[str, str], challenge: str) -> HttpResponse:
+    """An error in the shape that it has in every generation.
+
+    Args:
+        challenge: What to ask of a caller that has shown nothing valid.
+    """
     headers[ERROR_CODE_HEADER] = error.code
     if isinstance(error, OperationNotAllowed):
         headers["Allow"] = ", ".join(error.allowed)
-    elif isinstance(error, StorageUnavailable):
+    elif isinstance(error, TooManyRequests):
+        headers["Retry-After"] = str(error.retry_after)
+    elif isinstance(error, (StorageUnavailable, IssuerUnavailable)):
         headers["Retry-After"] = RETRY_AFTER
+    elif isinstance(error, InvalidToken):
+        detail = f'error="invalid_token", error_description="{error.message}"'
+        headers["WWW-Authenticate"] = f"{_BEARER}, {detail}, {KEY_CHALLENGE}"
     elif isinstance(error, Unauthorized):
-        headers["WWW-Authenticate"] = _CHALLENGE
+        headers["WWW-Authenticate"] = challenge
     content = {"code": error.code, "message": error.message}
     if error.target is not None:
         content["target"] = error.target

@@ -33,7 +33,10 @@
     │   ├── InvalidModelImportFormat
     │   └── InvalidModelImportSignature
     ├── PayloadSizeExceeded                more than one call may carry
-    ├── Unauthorized                       no valid key
+    ├── Unauthorized                       no valid key or token
+    │   └── InvalidToken
+    ├── PermissionDenied                   known, and not let do this
+    ├── TooManyRequests                    more calls in a second than a caller may make
     ├── ResourceNotFound                   no such path, version or loop
     │   ├── EvaluationNotFound
     │   ├── LearningSettingsNotFound
@@ -42,6 +45,7 @@
     ├── OperationNotAllowed                the path is known, the method is not
     ├── OperationConflict                  it can't be done as things stand
     ├── StorageUnavailable                 the event could not be kept; try again
+    ├── IssuerUnavailable                  no token can be verified for now; try again
     └── InternalServerError                a defect of the service
 
 The name of a class is the code that goes over the wire, unless it sets ``code``.
@@ -205,6 +209,31 @@ class Unauthorized(PersonalizerError):
     code = "401"
 
 
+class InvalidToken(Unauthorized):
+    """Raised when a bearer token proves nothing; the message says why, and holds none of it."""
+
+    code = "401"
+
+
+class PermissionDenied(PersonalizerError):
+    """Raised when a client key, or somebody whom a token names, may not call what was called."""
+
+
+class TooManyRequests(PersonalizerError):
+    """Raised when a caller has used up its calls.
+
+    Args:
+        message: What is wrong, for the caller to read.
+        retry_after: Whole seconds until there is one again, at least 1.
+    """
+
+    code = "429"
+
+    def __init__(self, message: str, retry_after: int) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
 class ResourceNotFound(PersonalizerError):
     """Raised when nothing answers at a path, in a version or under a loop's name."""
 
@@ -246,6 +275,12 @@ class OperationConflict(PersonalizerError):
 
 class StorageUnavailable(PersonalizerError):
     """Raised when storage did not take or give what was asked for in its time."""
+
+    code = "RequestTimeout"
+
+
+class IssuerUnavailable(PersonalizerError):
+    """Raised when the keys that tokens are verified with could not be fetched yet."""
 
     code = "RequestTimeout"
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated
+from enum import Enum
+from typing import Annotated, TypeVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from loop.events import Micros
+
+T = TypeVar("T")
 
 DEFAULT_LOOP = "default"
 """The loop that every deployment has, whether or not it is in the register."""
@@ -35,6 +38,25 @@ def checked_name(name: str) -> str:
     return name
 
 
+class KeyName(Enum):
+    """The keys that a loop can have, as its owner calls them."""
+
+    KEY1 = "1"
+    KEY2 = "2"
+    CLIENT1 = "client1"
+    CLIENT2 = "client2"
+
+    @property
+    def is_client_key(self) -> bool:
+        """Whether it is one for browsers and devices."""
+        return self in (KeyName.CLIENT1, KeyName.CLIENT2)
+
+    @property
+    def is_first(self) -> bool:
+        """Whether it is the first of its two."""
+        return self in (KeyName.KEY1, KeyName.CLIENT1)
+
+
 class RegisteredLoop(BaseModel):
     """A loop that the owner has made.
 
@@ -42,6 +64,8 @@ class RegisteredLoop(BaseModel):
         created: When it came into the register.
         keys: Key 1 and key 2; each of them opens the loop, so that one can be rotated while the
             other is in use.
+        client_keys: Two for browsers and devices, which open little of the loop; each is None
+            until the owner makes it.
     """
 
     # Neither a log line nor an error about a register that was mended by hand may show a key.
@@ -49,6 +73,7 @@ class RegisteredLoop(BaseModel):
 
     created: Micros
     keys: tuple[str, str] = Field(repr=False)
+    client_keys: tuple[str | None, str | None] = Field(default=(None, None), repr=False)
 
 
 class Register(BaseModel):
@@ -87,16 +112,30 @@ class Register(BaseModel):
             raise RegisterError(f"There is a loop {name!r} already.")
         return self._with(name, RegisteredLoop(created=created, keys=keys))
 
-    def with_key(self, name: str, number: int, key: str) -> Register:
-        """As it is when key ``number`` (1 or 2) of a loop has been replaced.
+    def with_key(self, name: str, which: KeyName, key: str) -> Register:
+        """As it is when a key of a loop has been replaced, or a client key has been made.
 
         Raises:
             RegisterError: There is no such loop.
         """
         loop = self.loop(name)
-        first, second = loop.keys
-        keys = (key, second) if number == 1 else (first, key)
+        if which.is_client_key:
+            return self._with_client_key(name, which, key)
+        keys = _put(loop.keys, which, key)
         return self._with(name, loop.model_copy(update={"keys": keys}))
+
+    def without_key(self, name: str, which: KeyName) -> Register:
+        """As it is when a client key of a loop has been taken away.
+
+        Raises:
+            RegisterError: There is no such loop or client key, or it is a key that every loop has.
+        """
+        loop = self.loop(name)
+        if not which.is_client_key:
+            raise RegisterError(f"Every loop has a key {which.value}: rotate it instead.")
+        if loop.client_keys[0 if which.is_first else 1] is None:
+            raise RegisterError(f"The loop {name!r} has no key {which.value}.")
+        return self._with_client_key(name, which, None)
 
     def without_loop(self, name: str) -> Register:
         """As it is when a loop has been taken out.
@@ -107,5 +146,14 @@ class Register(BaseModel):
         self.loop(name)
         return Register(loops={other: loop for other, loop in self.loops.items() if other != name})
 
+    def _with_client_key(self, name: str, which: KeyName, key: str | None) -> Register:
+        loop = self.loop(name)
+        keys = _put(loop.client_keys, which, key)
+        return self._with(name, loop.model_copy(update={"client_keys": keys}))
+
     def _with(self, name: str, loop: RegisteredLoop) -> Register:
         return Register(loops={**self.loops, name: loop})
+
+
+def _put(pair: tuple[T, T], which: KeyName, key: T) -> tuple[T, T]:
+    return (key, pair[1]) if which.is_first else (pair[0], key)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from loop.events import Micros
 from loop.manifest import Counts
-from loop.register import Register, RegisteredLoop
+from loop.register import KeyName, Register, RegisteredLoop
 from management.logs import delete_logs
 from storage.documents import Document
 from storage.factory import LoopStorage, Storage
@@ -73,16 +73,28 @@ async def add_loop(register: Document[Register], name: str, now: Micros) -> Regi
     return changed.loop(name)
 
 
-async def rotate_key(register: Document[Register], name: str, number: int) -> RegisteredLoop:
-    """Replace key 1 or key 2 of a loop by a new one; the other stays valid.
+async def rotate_key(register: Document[Register], name: str, which: KeyName) -> RegisteredLoop:
+    """Replace a key of a loop by a new one, or make a client key; the others stay valid.
 
     Raises:
         RegisterError: There is no such loop.
         StorageUnavailable: Storage is away, or others are changing the register all the time.
     """
     key = new_key()
-    _, changed = await revise(register, lambda r: r.with_key(name, number, key))
-    logger.info("key_rotated", extra={"loop": name, "number": number})
+    _, changed = await revise(register, lambda r: r.with_key(name, which, key))
+    logger.info("key_rotated", extra={"loop": name, "which": which.value})
+    return changed.loop(name)
+
+
+async def remove_key(register: Document[Register], name: str, which: KeyName) -> RegisteredLoop:
+    """Take a client key of a loop away, so that it opens nothing.
+
+    Raises:
+        RegisterError: There is no such loop or client key, or it is a key that every loop has.
+        StorageUnavailable: Storage is away, or others are changing the register all the time.
+    """
+    _, changed = await revise(register, lambda r: r.without_key(name, which))
+    logger.info("key_removed", extra={"loop": name, "which": which.value})
     return changed.loop(name)
 
 

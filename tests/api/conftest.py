@@ -19,11 +19,12 @@ from local.functions import read_functions
 from local.host import Host
 from loop.events import Micros
 from loop.features import JsonObject
-from loop.register import Register
+from loop.register import KeyName, Register
 from storage.factory import Storage
 from storage.options import StorageOptions, Timeouts
 
 KEYS = {KEY_HEADER: "key-one"}
+CLIENT_KEYS = {KEY_HEADER: "client-key"}
 OTHER_KEYS = {KEY_HEADER: "key-of-another-loop"}
 
 NOWHERE = Timeouts(connect=0.2, append=0.2, read=0.2, write=0.2, retries=())
@@ -46,12 +47,28 @@ def options(options: StorageOptions, loop_name: str) -> StorageOptions:
     return replace(options, container=loop_name)
 
 
-async def register_loops(storage: Storage, loops: Mapping[str, tuple[str, str]]) -> None:
-    """Put these loops, and no others, into the register."""
+async def register_loops(
+    storage: Storage,
+    loops: Mapping[str, tuple[str, str]],
+    client_keys: Mapping[str, str] | None = None,
+) -> None:
+    """Put these loops, and no others, into the register; some of them with a client key."""
     register = Register()
     for name, keys in loops.items():
         register = register.with_loop(name, keys, Micros(0))
+    for name, key in (client_keys or {}).items():
+        register = register.with_key(name, KeyName.CLIENT1, key)
     await storage.register.replace(register, await storage.register.read())
+
+
+@asynccontextmanager
+async def hosted(settings: Options, storage: StorageOptions) -> AsyncIterator[Host]:
+    """A service of its own, to be called over ASGI."""
+    service = Service(settings, storage)
+    app = FunctionApp(http_auth_level=AuthLevel.ANONYMOUS)
+    register(app, service)
+    yield Host(read_functions(app, "", {}))
+    await service.close()
 
 
 @pytest.fixture
@@ -66,19 +83,17 @@ async def serve(options: StorageOptions, opened: Storage, loop_name: str) -> Ser
             loop_name: (KEYS[KEY_HEADER], "key-two"),
             f"{loop_name}b": (OTHER_KEYS[KEY_HEADER], "key-two-of-another-loop"),
         },
+        {loop_name: CLIENT_KEYS[KEY_HEADER]},
     )
 
     @asynccontextmanager
     async def started(
         settings: Options = DEFAULTS, storage: StorageOptions | None = None
     ) -> AsyncIterator[httpx.AsyncClient]:
-        service = Service(settings, storage or options)
-        app = FunctionApp(http_auth_level=AuthLevel.ANONYMOUS)
-        register(app, service)
-        transport = httpx.ASGITransport(Host(read_functions(app, "", {})))
-        async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
-            yield client
-        await service.close()
+        async with hosted(settings, storage or options) as host:
+            transport = httpx.ASGITransport(host)
+            async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+                yield client
 
     return started
 

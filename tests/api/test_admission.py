@@ -9,9 +9,10 @@ from dataclasses import dataclass, replace
 import pytest
 
 from api.admission import GUESS_SECONDS, STALE_LOOKS, Admission
+from api.keys import KEY_HEADER, Keyring
 from loop.errors import StorageUnavailable, Unauthorized
 from loop.events import Micros
-from loop.register import Register
+from loop.register import KeyName, Register
 from storage.documents import Document
 from storage.factory import open_storage
 from storage.options import StorageOptions, Timeouts
@@ -52,10 +53,11 @@ class Scene:
         self._proxied = proxied
         self._admissions: list[Admission] = []
 
-    def process(self, *default_keys: str) -> Admission:
+    def process(self, *default_keys: str, default_client_keys: tuple[str, ...] = ()) -> Admission:
         """A new process."""
         admission = Admission(
-            default_keys,
+            Keyring({"default": default_keys}, {"default": default_client_keys}),
+            None,
             self._proxied,
             EVERY,
             lambda register: self.followed.append(register.names),
@@ -98,10 +100,15 @@ async def scene(options: StorageOptions) -> AsyncIterator[Scene]:
             await scene.close()
 
 
+async def opened(admission: Admission, key: str, addressed: str | None = None) -> str:
+    """The loop that a key opens."""
+    return (await admission.admit({KEY_HEADER: key}, addressed)).loop
+
+
 async def refused(admission: Admission, key: str | None, addressed: str | None = None) -> str:
     """The message of a 401."""
     with pytest.raises(Unauthorized) as error:
-        await admission.admit(key, addressed)
+        await admission.admit({} if key is None else {KEY_HEADER: key}, addressed)
     assert not key or key not in error.value.message
     return error.value.message
 
@@ -119,7 +126,7 @@ async def refused(admission: Admission, key: str | None, addressed: str | None =
 async def test_both_keys_of_each_loop_are_admitted(
     key: str, addressed: str | None, loop: str, scene: Scene
 ) -> None:
-    assert await scene.process("set").admit(key, addressed) == loop
+    assert await opened(scene.process("set"), key, addressed) == loop
 
 
 @pytest.mark.parametrize("key", [None, "", "s3", "S1", "s1 ", "schlüssel☕", "\udc80"])
@@ -138,24 +145,24 @@ async def test_a_key_opens_only_its_own_loop(addressed: str, scene: Scene) -> No
 async def test_a_busy_process_takes_a_rotated_key_within_one_interval(scene: Scene) -> None:
     # GIVEN a process with requests every second
     admission = scene.process()
-    assert await admission.admit("s1") == "shop"
+    assert await opened(admission, "s1") == "shop"
     # WHEN key 1 of shop is rotated
-    await scene.put(BOTH.with_key("shop", 1, "s3"))
+    await scene.put(BOTH.with_key("shop", KeyName.KEY1, "s3"))
     for _ in range(round(EVERY)):
         scene.clock.time += 1.0
-        await admission.admit("s2")
+        await opened(admission, "s2")
     await looked(admission)
     # THEN the old one opens nothing, and the new one does, without a restart
     await refused(admission, "s1")
-    assert await admission.admit("s3") == "shop"
-    assert await admission.admit("s2") == "shop"
+    assert await opened(admission, "s3") == "shop"
+    assert await opened(admission, "s2") == "shop"
 
 
 async def test_an_idle_process_does_not_admit_by_what_it_knew_long_ago(scene: Scene) -> None:
     # GIVEN a process that nobody has called for long
     admission = scene.process()
-    await admission.admit("s1")
-    await scene.put(BOTH.with_key("shop", 1, "s3"))
+    await opened(admission, "s1")
+    await scene.put(BOTH.with_key("shop", KeyName.KEY1, "s3"))
     scene.clock.time += STALE_LOOKS * EVERY
     # WHEN the first call of all has the old key THEN it is refused
     await refused(admission, "s1")
@@ -164,38 +171,38 @@ async def test_an_idle_process_does_not_admit_by_what_it_knew_long_ago(scene: Sc
 async def test_a_known_key_waits_for_no_look(scene: Scene) -> None:
     # GIVEN a process that knows the register, and storage that hangs
     admission = scene.process("set")
-    await admission.admit("s1")
+    await opened(admission, "s1")
     scene.proxy.always(Hang())
     # WHEN it is time to look
     scene.clock.time += EVERY
     # THEN keys are admitted while the look is under way
-    assert await asyncio.wait_for(admission.admit("s1"), 0.5) == "shop"
+    assert await asyncio.wait_for(opened(admission, "s1"), 0.5) == "shop"
     await scene.proxy.until_held()
-    assert await asyncio.wait_for(admission.admit("set"), 0.5) == "default"
-    assert await asyncio.wait_for(admission.admit("a1"), 0.5) == "app"
+    assert await asyncio.wait_for(opened(admission, "set"), 0.5) == "default"
+    assert await asyncio.wait_for(opened(admission, "a1"), 0.5) == "app"
 
 
 async def test_a_new_loop_is_open_at_its_first_call(scene: Scene) -> None:
     # GIVEN a process that has just looked
     admission = scene.process()
-    await admission.admit("s1")
+    await opened(admission, "s1")
     # WHEN a loop is made and called
     await scene.put(BOTH.with_loop("news", ("n1", "n2"), Micros(2)))
     scene.clock.time += GUESS_SECONDS
     # THEN its key is looked for at once
-    assert await admission.admit("n1") == "news"
+    assert await opened(admission, "n1") == "news"
     assert scene.followed == [("default", "app", "shop"), ("default", "app", "news", "shop")]
 
 
 async def test_guessing_keys_does_not_hammer_storage(scene: Scene) -> None:
     # GIVEN a process that has looked
     admission = scene.process()
-    await admission.admit("s1")
+    await opened(admission, "s1")
     before = scene.looks
     # WHEN two hundred keys are tried at once, three times within two seconds
     for _ in range(3):
         scene.clock.time += GUESS_SECONDS
-        tries = (admission.admit(f"guess{i}") for i in range(200))
+        tries = (opened(admission, f"guess{i}") for i in range(200))
         outcomes = await asyncio.gather(*tries, return_exceptions=True)
         assert {type(outcome) for outcome in outcomes} == {Unauthorized}
     # AND once more without a pause
@@ -206,10 +213,10 @@ async def test_guessing_keys_does_not_hammer_storage(scene: Scene) -> None:
 
 async def test_a_removed_loop_is_closed_and_its_keys_open_nothing(scene: Scene) -> None:
     admission = scene.process()
-    await admission.admit("s1")
+    await opened(admission, "s1")
     await scene.put(BOTH.without_loop("shop"))
     scene.clock.time += EVERY
-    await admission.admit("a1")
+    await opened(admission, "a1")
     await looked(admission)
     await refused(admission, "s1")
     await refused(admission, "s2")
@@ -219,14 +226,14 @@ async def test_a_removed_loop_is_closed_and_its_keys_open_nothing(scene: Scene) 
 async def test_the_last_register_stays_in_force_while_storage_is_away(scene: Scene) -> None:
     # GIVEN a process that knows the register
     admission = scene.process("set")
-    await admission.admit("s1")
+    await opened(admission, "s1")
     # WHEN storage has been away for an hour
     scene.proxy.always(Answer(503, "ServerBusy"))
     for _ in range(10):
         scene.clock.time += 360.0
         # THEN known keys are admitted, and others are refused
-        assert await admission.admit("s1") == "shop"
-        assert await admission.admit("set") == "default"
+        assert await opened(admission, "s1") == "shop"
+        assert await opened(admission, "set") == "default"
         await refused(admission, "guess")
     # AND once it is back, what has changed meanwhile holds
     await scene.put(BOTH.without_loop("shop"))
@@ -242,28 +249,53 @@ async def test_before_a_first_look_the_keys_of_the_settings_hold_and_others_may_
     scene.proxy.always(Hang())
     admission = scene.process("set")
     # WHEN a key of the settings is shown THEN it is admitted at once
-    assert await asyncio.wait_for(admission.admit("set"), 0.5) == "default"
+    assert await asyncio.wait_for(opened(admission, "set"), 0.5) == "default"
     await scene.proxy.until_held()
     # AND one that could be in the register is not said to be wrong
     scene.clock.time += 60.0
     with pytest.raises(StorageUnavailable, match="try again"):
-        await admission.admit("s1")
+        await opened(admission, "s1")
     # AND it is admitted as soon as the register can be read
     scene.proxy.heal()
     await looked(admission)
     scene.clock.time += GUESS_SECONDS
-    assert await admission.admit("s1") == "shop"
+    assert await opened(admission, "s1") == "shop"
+
+
+async def test_client_keys_open_their_loop_and_are_told_from_the_others(scene: Scene) -> None:
+    # GIVEN client keys of two loops, one of them set
+    register = BOTH.with_key("shop", KeyName.CLIENT2, "c2")
+    await scene.put(register)
+    admission = scene.process("set", default_client_keys=("set-client",))
+    # WHEN keys of both kinds are shown THEN only the client keys are limited
+    for key, loop, limited in [
+        ("c2", "shop", True),
+        ("s2", "shop", False),
+        ("set-client", "default", True),
+        ("set", "default", False),
+    ]:
+        caller = await admission.admit({KEY_HEADER: key})
+        assert (caller.loop, caller.limited) == (loop, limited)
+    # AND they open no other loop either
+    assert "does not open the loop" in await refused(admission, "c2", "app")
+    # WHEN one is taken away THEN it opens nothing
+    await scene.put(register.without_key("shop", KeyName.CLIENT2))
+    scene.clock.time += STALE_LOOKS * EVERY
+    await refused(admission, "c2")
+    assert await opened(admission, "s2") == "shop"
 
 
 async def test_settings_stand_over_the_register(scene: Scene) -> None:
     # GIVEN a register that has keys for default as well
-    await scene.put(BOTH.with_loop("default", ("d1", "d2"), Micros(3)))
+    register = BOTH.with_loop("default", ("d1", "d2"), Micros(3))
+    await scene.put(register.with_key("default", KeyName.CLIENT1, "d3"))
     # WHEN keys are set THEN these alone open it
     with_settings = scene.process("set")
     await refused(with_settings, "d1")
-    assert await with_settings.admit("set") == "default"
+    await refused(with_settings, "d3")
+    assert await opened(with_settings, "set") == "default"
     # AND without any, those of the register do
-    assert await scene.process().admit("d2") == "default"
+    assert await opened(scene.process(), "d2") == "default"
 
 
 async def test_a_service_without_any_key_says_what_to_set(scene: Scene) -> None:
@@ -277,17 +309,17 @@ async def test_a_register_that_nobody_can_read_changes_nothing(
 ) -> None:
     # GIVEN a process that knows the register
     admission = scene.process("set")
-    await admission.admit("s1")
+    await opened(admission, "s1")
     # WHEN somebody spoils it
     blobs = scene.register._blobs
     await blobs.write("loops.json", b'{"loops": {"shop": {"keys": ["a-secret"]}}}')
     scene.clock.time += STALE_LOOKS * EVERY
     # THEN the last one stays in force, and the log says so without any key
-    assert await admission.admit("s1") == "shop"
+    assert await opened(admission, "s1") == "shop"
     assert [r.message for r in caplog.records if r.levelname == "ERROR"] == ["register_refused"]
     assert "secret" not in caplog.text
     # AND a new process has only its settings
     fresh = scene.process("set")
-    assert await fresh.admit("set") == "default"
+    assert await opened(fresh, "set") == "default"
     with pytest.raises(StorageUnavailable):
-        await fresh.admit("s1")
+        await opened(fresh, "s1")

@@ -6,22 +6,40 @@ import pytest
 
 from api.keys import Keyring
 
-LOOPS = {"default": ("first", "second"), "shop": ("third", "fourth")}
+KEYRING = Keyring(
+    {"default": ("first", "second"), "shop": ("third", "fourth")},
+    {"default": (), "shop": ("fifth",)},
+)
 
 
 @pytest.mark.parametrize(
-    ("key", "loop"),
-    [("first", "default"), ("second", "default"), ("third", "shop"), ("fourth", "shop")],
+    ("key", "loop", "limited"),
+    [
+        ("first", "default", False),
+        ("second", "default", False),
+        ("third", "shop", False),
+        ("fourth", "shop", False),
+        ("fifth", "shop", True),
+    ],
 )
-def test_both_keys_of_a_loop_open_it(key: str, loop: str) -> None:
-    assert Keyring(LOOPS).find(key) == loop
+def test_each_key_opens_its_loop(key: str, loop: str, limited: bool) -> None:
+    caller = KEYRING.find(key)
+    assert caller is not None
+    assert (caller.loop, caller.limited) == (loop, limited)
 
 
-@pytest.mark.parametrize("key", ["", "fifth", "FIRST", "first ", "schlüssel☕", "\udc80"])
+@pytest.mark.parametrize("key", ["", "sixth", "FIRST", "first ", "schlüssel☕", "\udc80"])
 def test_any_other_key_opens_none(key: str) -> None:
-    assert Keyring(LOOPS).find(key) is None
+    assert KEYRING.find(key) is None
+
+
+def test_each_key_has_an_identity_that_does_not_give_it_away() -> None:
+    callers = [KEYRING.find(key) for key in ("first", "second", "third", "fourth", "fifth")]
+    assert len({caller.identity for caller in callers if caller is not None}) == 5
+    assert "first" not in repr(callers)
+    assert b"first" not in b"".join(c.identity for c in callers if c is not None)
 
 
 def test_a_keyring_without_keys_is_empty() -> None:
-    assert not Keyring({"default": ()})
-    assert Keyring(LOOPS)
+    assert not Keyring({"default": ()}, {"default": ()})
+    assert KEYRING

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from api.options import CLIENT_KEY_SETTINGS, KEY_SETTINGS
 from cli.__main__ import main
 from local.azurite import CONNECTION_FILE, Azurite
 from loop.events import Decision, Micros
@@ -24,7 +25,7 @@ Output = Callable[[], tuple[str, str]]
 @pytest.fixture(autouse=True)
 def environment(azurite: Azurite, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """That of an owner who has set the storage and no keys."""
-    for name in ("PERSONALIZER_KEY1", "PERSONALIZER_KEY2"):
+    for name in (*KEY_SETTINGS, *CLIENT_KEY_SETTINGS):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("AZURITE_DIR", str(tmp_path / "none"))
     monkeypatch.setenv(CONNECTION, azurite.connection_string)
@@ -68,9 +69,9 @@ def in_loop(
     asyncio.run(done())
 
 
-def printed_keys(output: str) -> list[str]:
+def printed_keys(output: str, kind: str = "key") -> list[str]:
     """The keys among the lines of an output."""
-    return [line.split()[2] for line in output.splitlines() if line.startswith("key ")]
+    return [line.split()[-1] for line in output.splitlines() if line.startswith(f"{kind} ")]
 
 
 async def fill(storage: LoopStorage) -> None:
@@ -125,6 +126,41 @@ def test_a_loop_s_life(options: StorageOptions, loop_name: str, said: Output) ->
     assert registered(options, loop_name) is None
 
 
+def test_a_client_key_s_life(options: StorageOptions, loop_name: str, said: Output) -> None:
+    # GIVEN a loop, which has none at first
+    main(["loops", "add", loop_name])
+    keys = printed_keys(said()[0])
+    rotate = ["keys", "rotate", loop_name, "--key", "client2"]
+    # WHEN one is made and rotated THEN it is printed after the others, which stay
+    assert main(rotate) == 0
+    out, _ = said()
+    assert printed_keys(out) == keys
+    [made] = printed_keys(out, "client key")
+    assert main(rotate) == 0
+    out, _ = said()
+    [rotated] = printed_keys(out, "client key")
+    assert rotated not in (made, *keys)
+    assert "client key 2" in out
+    loop = registered(options, loop_name)
+    assert loop is not None
+    assert (loop.keys, loop.client_keys) == (tuple(keys), (None, rotated))
+    # AND it can be shown again
+    assert main(["keys", "show", loop_name]) == 0
+    assert said()[0] == out
+    # WHEN it is taken away THEN it is gone, once
+    remove = ["keys", "remove", loop_name, "--key", "client2"]
+    assert main(remove) == 0
+    assert printed_keys(said()[0], "client key") == []
+    assert main(remove) == 1
+    assert said()[1] == f"keys remove: The loop '{loop_name}' has no key client2.\n"
+
+
+def test_only_client_keys_are_taken_away(loop_name: str, said: Output) -> None:
+    with pytest.raises(SystemExit):
+        main(["keys", "remove", loop_name, "--key", "1"])
+    assert "client1" in said()[1]
+
+
 def test_removing_asks_first(
     options: StorageOptions, loop_name: str, monkeypatch: pytest.MonkeyPatch, said: Output
 ) -> None:
@@ -171,6 +207,7 @@ def test_data_stays_unless_it_is_to_be_deleted(
         ["loops", "remove", "default", "--yes", "--delete-data"],
         ["keys", "show", "nobody"],
         ["keys", "rotate", "nobody", "--key", "1"],
+        ["keys", "remove", "nobody", "--key", "client1"],
     ],
 )
 def test_what_can_not_be_done_is_one_line(arguments: list[str], said: Output) -> None:
@@ -196,8 +233,9 @@ def test_the_keys_of_default_are_settings(
 ) -> None:
     if set_here:
         monkeypatch.setenv("PERSONALIZER_KEY1", "mine")
-    assert main(["keys", "rotate", "default", "--key", "1"]) == 1
-    assert "PERSONALIZER_KEY1 and PERSONALIZER_KEY2" in said()[1]
+    for change in (["rotate", "default", "--key", "1"], ["remove", "default", "--key", "client1"]):
+        assert main(["keys", *change]) == 1
+        assert "PERSONALIZER_KEY1 and PERSONALIZER_KEY2" in said()[1]
 
 
 def test_the_keys_of_default_are_shown_where_they_are_set(
@@ -209,6 +247,9 @@ def test_the_keys_of_default_are_shown_where_they_are_set(
     monkeypatch.setenv("PERSONALIZER_KEY2", "also-mine")
     assert main(["keys", "show", "default"]) == 0
     assert printed_keys(said()[0]) == ["mine", "also-mine"]
+    monkeypatch.setenv("PERSONALIZER_CLIENT_KEY1", "for-browsers")
+    assert main(["keys", "show", "default"]) == 0
+    assert printed_keys(said()[0], "client key") == ["for-browsers"]
     assert main(["loops", "add", "default"]) == 1
 
 

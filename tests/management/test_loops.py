@@ -10,9 +10,16 @@ import pytest
 
 from loop.events import Decision, Micros, Reward
 from loop.manifest import Counts, Manifest, PublishedModel
-from loop.register import Register, RegisterError
+from loop.register import KeyName, Register, RegisterError
 from loop.settings import LoopSettings
-from management.loops import add_loop, delete_data, list_loops, remove_loop, rotate_key
+from management.loops import (
+    add_loop,
+    delete_data,
+    list_loops,
+    remove_key,
+    remove_loop,
+    rotate_key,
+)
 from storage.blobs import Conflict
 from storage.factory import LoopStorage, Storage
 from storage.options import StorageOptions
@@ -61,12 +68,28 @@ async def test_the_same_loop_is_not_made_twice(opened: Storage) -> None:
 
 async def test_a_rotated_key_is_new_and_the_other_stays(opened: Storage) -> None:
     first, second = (await add_loop(opened.register, "shop", NOW)).keys
-    rotated = await rotate_key(opened.register, "shop", 2)
+    rotated = await rotate_key(opened.register, "shop", KeyName.KEY2)
     assert rotated.keys[0] == first
     assert rotated.keys[1] not in (first, second)
     assert (await opened.register.read()).value.loop("shop") == rotated
     with pytest.raises(RegisterError, match="no loop"):
-        await rotate_key(opened.register, "app", 1)
+        await rotate_key(opened.register, "app", KeyName.KEY1)
+
+
+async def test_a_client_key_is_made_rotated_and_taken_away(opened: Storage) -> None:
+    # GIVEN a loop, which has none at first
+    made = await add_loop(opened.register, "shop", NOW)
+    assert made.client_keys == (None, None)
+    # WHEN one is made and rotated THEN the loop's other keys stay
+    first = await rotate_key(opened.register, "shop", KeyName.CLIENT1)
+    second = await rotate_key(opened.register, "shop", KeyName.CLIENT1)
+    assert first.keys == second.keys == made.keys
+    assert len({first.client_keys[0], second.client_keys[0], *made.keys}) == 4
+    assert (await opened.register.read()).value.loop("shop") == second
+    # WHEN it is taken away THEN there is none
+    assert await remove_key(opened.register, "shop", KeyName.CLIENT1) == made
+    with pytest.raises(RegisterError, match="no key client1"):
+        await remove_key(opened.register, "shop", KeyName.CLIENT1)
 
 
 async def test_owners_who_work_at_the_same_time_lose_nothing(opened: Storage) -> None:
