@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from api.calls import Call, Reply
 from diagnosis.facts import Optimization, gather
-from diagnosis.report import report
+from diagnosis.report import Report, report
 from evaluation.jobs import Status, evaluations
 from evaluation.optimizing import optimization_document
 from loop.events import SECOND
@@ -16,12 +16,17 @@ from storage.factory import LoopStorage
 
 async def get_diagnostics(call: Call) -> Reply:
     """Read how the loop does, what is wrong, and what to do about it."""
+    return Reply((await diagnosed(call)).to_json())
+
+
+async def diagnosed(call: Call) -> Report:
+    """The diagnosis of the loop that a call opens."""
     storage = call.loop.storage
     grace = round(call.loop.trainer_grace * SECOND)
     facts, optimization = await asyncio.gather(
         gather(storage, call.arrived, grace), _last_optimization(storage)
     )
-    return Reply(report(replace(facts, optimization=optimization)).to_json())
+    return report(replace(facts, optimization=optimization))
 
 
 async def _last_optimization(storage: LoopStorage) -> Optimization | None:

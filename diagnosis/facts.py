@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from diagnosis.profile import Place, Profile
-from diagnosis.survey import Checkpoint, Survey, events_of, since, survey_document
+from diagnosis.survey import Checkpoint, Survey, events_of, survey_document
 from loop.configuration import ServiceConfiguration
 from loop.errors import InvalidPolicyConfiguration
 from loop.events import Micros
@@ -82,9 +82,8 @@ class Facts:
     def counts(self) -> Counts:
         """What has been counted in the last day or so; everything, where the log is younger."""
         before = self.before
-        return (
-            self.manifest.counts if before is None else since(self.manifest.counts, before.counts)
-        )
+        counts = self.manifest.counts
+        return counts if before is None else counts.since(before.counts)
 
     @property
     def events(self) -> int:

@@ -10,7 +10,6 @@ import logging
 import tempfile
 from collections.abc import Awaitable, Callable
 from contextlib import aclosing
-from dataclasses import fields
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
@@ -44,7 +43,6 @@ _SECONDS = 60.0
 _GROWTH = 1_000
 _LEAST_AGE = 300 * SECOND
 _CHECKPOINTS_EVERY = HOUR
-_COUNTED = tuple(field.name for field in fields(Counts))
 _PROFILE = TypeAdapter[Profile | None](Profile | None)
 
 RunModule = Callable[[str, Path, float], Awaitable[None]]
@@ -112,7 +110,7 @@ class Survey(BaseModel):
 
     def is_of(self, counts: Counts) -> bool:
         """Whether it is of the log that these counts are of; the owner may have deleted it."""
-        return all(getattr(self.counts, each) <= getattr(counts, each) for each in _COUNTED)
+        return min(counts.since(self.counts)) >= 0
 
     def counts_before(self, now: Micros) -> Checkpoint | None:
         """What had been counted a day ago, or earlier; None where it is not known."""
@@ -128,15 +126,6 @@ def survey_document(blobs: Blobs) -> Document[Survey]:
 def events_of(counts: Counts) -> int:
     """How many decisions have become events: all but the duplicates."""
     return counts.decisions - counts.duplicates
-
-
-def since(counts: Counts, before: Counts) -> Counts:
-    """What has been counted since ``before``.
-
-    >>> since(Counts(decisions=5, late=2), Counts(decisions=3)).decisions
-    2
-    """
-    return Counts(**{each: getattr(counts, each) - getattr(before, each) for each in _COUNTED})
 
 
 async def refresh(storage: LoopStorage, now: Micros, run: RunModule) -> bool:

@@ -27,6 +27,8 @@ from loop.joined import JoinedEvent
 from loop.joined_log import Event
 from loop.joining import Unjoined
 from loop.manifest import Counts
+from loop.metrics import Sums as Observed
+from loop.metrics import observed
 
 MOST_ACTIONS = 20
 """How many actions a span tells apart; the ones that were drawn least count together."""
@@ -39,7 +41,6 @@ SHORTEST_DELAY = -4
 LONGEST_DELAY = 36
 """Bounds of the bins of delays: 0.25 s, and three days."""
 
-_COUNTS = attrgetter(*(member.name for member in fields(Counts)))
 _SUMS = attrgetter(*(member.name for member in fields(Sums)))
 _NOTHING = Counts()
 _MOST_FRESH = 400
@@ -86,6 +87,7 @@ class ActionCounts:
         self.propensities += other.propensities
 
 
+_OBSERVED = attrgetter(*(member.name for member in fields(Observed)))
 _ACTION = attrgetter("chosen", "offered", "propensities")
 
 
@@ -97,6 +99,7 @@ class Span:
         counts: What has become of what was sent; one count of the manifest's each.
         online: What was earned.
         baseline: What the baseline would have earned, and ``random`` even choices.
+        imitation: What was observed of an apprentice's events.
         drawn: Choices that a model has made by itself, among more than one action.
         explored: How many of them were not the one that the model thought best.
         delays: How many rewards came so long after their decision, by ``delay_bin``: inside the
@@ -110,6 +113,7 @@ class Span:
     online: Sums = field(default_factory=Sums)
     baseline: Sums = field(default_factory=Sums)
     random: Sums = field(default_factory=Sums)
+    imitation: Observed = field(default_factory=Observed)
     drawn: int = 0
     explored: int = 0
     delays: dict[int, int] = field(default_factory=dict)
@@ -119,10 +123,11 @@ class Span:
 
     def include(self, other: Span) -> None:
         """Take in what was counted elsewhere."""
-        self.counts = _both(self.counts, other.counts)
+        self.counts = self.counts.plus(other.counts)
         self.online.include(other.online)
         self.baseline.include(other.baseline)
         self.random.include(other.random)
+        self.imitation.add(other.imitation)
         self.drawn += other.drawn
         self.explored += other.explored
         for delay, count in other.delays.items():
@@ -183,6 +188,8 @@ class Activity:
             return
         decision = event.decision
         span = self._span(decision.time)
+        if decision.mode is LearningMode.APPRENTICE:
+            span.imitation.add(observed(event))
         by_model = bool(decision.model) and decision.mode is LearningMode.ONLINE
         for choice in choices(event):
             span.online.add(1.0, choice.reward)
@@ -209,7 +216,7 @@ class Activity:
         if counts == _NOTHING:
             return
         span = self._span(time)
-        span.counts = _both(span.counts, counts)
+        span.counts = span.counts.plus(counts)
 
     def forget(self, time: int) -> None:
         """Drop the spans that end by ``time``."""
@@ -256,17 +263,20 @@ class Activity:
         self._fresh = {}
 
 
-def between(before: Counts, after: Counts) -> Counts:
-    """What has been counted from ``before`` to ``after``.
+def recently_imitated(activity: Activity, events: int) -> Observed:
+    """What was observed of the last events of an apprentice.
 
-    >>> between(Counts(late=1), Counts(late=3)).late
-    2
+    Args:
+        events: How many are enough; of whole spans, so that they may be some more.
     """
-    return Counts(*(b - a for a, b in zip(_COUNTS(before), _COUNTS(after), strict=True)))
-
-
-def _both(one: Counts, other: Counts) -> Counts:
-    return Counts(*(a + b for a, b in zip(_COUNTS(one), _COUNTS(other), strict=True)))
+    found = Observed()
+    for spans in activity.levels:
+        found = Observed()
+        for number in sorted(spans, reverse=True):
+            if found.events >= events:
+                return found
+            found.add(spans[number].imitation)
+    return found
 
 
 def _delay(span: Span, micros: int) -> None:
@@ -319,8 +329,9 @@ _Row = list[object]
 
 def _row(span: Span) -> _Row:
     return [
-        _COUNTS(span.counts),
+        list(span.counts),
         *(_SUMS(sums) for sums in (span.online, span.baseline, span.random)),
+        _OBSERVED(span.imitation),
         [span.drawn, span.explored, span.looks],
         list(span.delays.items()),
         [(action, *_ACTION(counts)) for action, counts in span.actions.items()],
@@ -329,13 +340,14 @@ def _row(span: Span) -> _Row:
 
 
 def _span(row: _Row) -> Span:
-    counts, online, baseline, random, draws, delays, actions, others = row
+    counts, online, baseline, random, imitation, draws, delays, actions, others = row
     drawn, explored, looks = cast("tuple[int, int, int]", draws)
     return Span(
         counts=Counts(*cast("list[int]", counts)),
         online=Sums(*cast("tuple[int, int, float]", online)),
         baseline=Sums(*cast("tuple[int, int, float]", baseline)),
         random=Sums(*cast("tuple[int, int, float]", random)),
+        imitation=Observed(*cast("tuple[int, float, int, float]", imitation)),
         drawn=drawn,
         explored=explored,
         delays=dict(cast("list[tuple[int, int]]", delays)),

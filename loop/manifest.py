@@ -6,7 +6,9 @@ counts only once its manifest is written over the one it started from.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+from operator import attrgetter
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -98,6 +100,31 @@ class Counts:
     broken_models: int = 0
     mirror_failures: int = 0
 
+    def since(self, before: Counts) -> Counts:
+        """What has been counted since ``before``.
+
+        >>> Counts(decisions=5, late=2).since(Counts(decisions=3)).decisions
+        2
+        """
+        counted = zip(_COUNTED(self), _COUNTED(before), strict=True)
+        return Counts(*[now - then for now, then in counted])
+
+    def plus(self, other: Counts) -> Counts:
+        """What has been counted here and there.
+
+        >>> Counts(late=1).plus(Counts(late=2)).late
+        3
+        """
+        counted = zip(_COUNTED(self), _COUNTED(other), strict=True)
+        return Counts(*[here + there for here, there in counted])
+
+    def __iter__(self) -> Iterator[int]:
+        """Each count, in the order of the fields."""
+        return iter(_COUNTED(self))
+
+
+_COUNTED = attrgetter(*(member.name for member in fields(Counts)))
+
 
 class LogSegment(BaseModel):
     """A file of the joined log that a run has added to, with all its blocks in order."""
@@ -163,10 +190,13 @@ class Manifest(BaseModel):
         model: None before a first model is published, and after a reset.
         trained: What learning goes on from, where that is another one than ``model``: it is staged
             and waits to be published.
+        unpublished: When the first run was that had something to learn of which no published model
+            has come yet; 0 where there is none, and where the owner publishes.
         staged: The history of models, newest first; ``model`` and ``trained`` may have left it.
         join_state: Blob of observations still waited for, and of recently seen event ids; None
             where there are none.
         metrics: Blob of the learning metrics; None where nothing has been joined.
+        activity: Blob of what the loop has done by time; None where that is nothing.
         segments: The files of the joined log, and of late rewards, that this run added to; they
             are committed after the manifest, by this run or by the next.
         mirror: None before the log was ever mirrored.
@@ -186,10 +216,12 @@ class Manifest(BaseModel):
     training_version: int = 0
     model: PublishedModel | None = None
     trained: PublishedModel | None = None
+    unpublished: Micros = Micros(0)
     staged: tuple[StagedModel, ...] = ()
     first_model_created: Micros | None = None
     join_state: str | None = None
     metrics: str | None = None
+    activity: str | None = None
     segments: tuple[LogSegment, ...] = ()
     retrain: Retrain | None = None
     mirror: MirrorProgress | None = None
@@ -226,6 +258,7 @@ class Manifest(BaseModel):
             update={
                 "model": model,
                 "trained": self.trained if ahead else None,
+                "unpublished": Micros(0),
                 "first_model_created": self.first_model_created or now,
             }
         )
@@ -265,6 +298,7 @@ class Manifest(BaseModel):
             update={
                 "model": None,
                 "trained": None,
+                "unpublished": Micros(0),
                 "first_model_created": None,
                 "retrain": None,
                 "training_version": training_version,
@@ -286,8 +320,10 @@ class Manifest(BaseModel):
                 "position": bucket,
                 "observed": bucket,
                 "backlog": False,
+                "unpublished": Micros(0),
                 "join_state": None,
                 "metrics": None,
+                "activity": None,
                 "segments": (),
                 "retrain": None,
                 "counts": Counts(),

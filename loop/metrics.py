@@ -106,18 +106,11 @@ class LearningMetrics:
     periods: list[Period] = field(default_factory=list)
 
     def add(self, event: Event) -> None:
-        """Count an event, in order of time; one that came to nothing does not count.
-
-        Those are deferred decisions that were not activated, and what no model could learn from:
-        a reward that is out of all proportion would drown all others.
-        """
-        if event.withheld or not event.activated or abs(event.reward) > MAX_COST:
+        """Count an event, in order of time; one without weight does not count."""
+        if not has_weight(event):
             return
         decision = event.decision
-        matched = _matches(event)
-        imitated = event.reward if matched else 0.0
-        sums = Sums(1, event.reward, int(matched), imitated)
-        self._period(decision.mode, decision.time).add(decision.time, sums)
+        self._period(decision.mode, decision.time).add(decision.time, observed(event))
 
     def _period(self, mode: LearningMode, time: Micros) -> Period:
         following = Micros(time + 1)
@@ -170,6 +163,21 @@ class LearningMetrics:
             period.events = period.before.events + sum(c.sums.events for c in period.cells)
             periods.append(period)
         return cls(periods)
+
+
+def has_weight(event: Event) -> bool:
+    """Whether an event's reward counts in averages: not if it came to nothing.
+
+    Those are deferred decisions that were not activated, and what no model could learn from: a
+    reward that is out of all proportion would drown all others.
+    """
+    return not event.withheld and event.activated and abs(event.reward) <= MAX_COST
+
+
+def observed(event: Event) -> Sums:
+    """What was observed of one event."""
+    matched = _matches(event)
+    return Sums(1, event.reward, int(matched), event.reward if matched else 0.0)
 
 
 def _matches(event: Event) -> bool:

@@ -18,6 +18,7 @@ MODELS = "models/"
 BROKEN = "models/broken/"
 STATE = "state/"
 METRICS = "metrics/"
+ACTIVITY = "activity/"
 
 _ANYTHING = vw_lines(compose([], [Action("a", []), Action("b", [])]))
 _ANY_SLOT = (AskedSlot((0, 1), "0"),)

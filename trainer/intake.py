@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from itertools import groupby
 
+from loop.activity import Activity
 from loop.configuration import ServiceConfiguration
 from loop.events import LearningMode, Micros
 from loop.joined import unjoined_line
@@ -15,6 +17,7 @@ from loop.metrics import LearningMetrics
 from loop.segments import HOUR
 from trainer.learner import is_one_line, loggable
 from trainer.lineage import Lineage
+from trainer.measuring import Tally
 from trainer.scan import Decided, Observed
 from trainer.segments import SegmentWriter
 
@@ -28,12 +31,10 @@ class Intake:
 
     Args:
         joiner: Counts into ``counts`` as well.
-        metrics: What is added to.
+        metrics: What is added to, and so is ``activity``.
         log: Where joined events go.
         late: Where rewards and activations go that no event was learned with.
-
-    Attributes:
-        events: How many decisions have gone into the joined log.
+        tally: What is added to as well.
     """
 
     def __init__(
@@ -42,22 +43,27 @@ class Intake:
         joiner: Joiner,
         counts: Counts,
         metrics: LearningMetrics,
+        activity: Activity,
         lineage: Lineage,
         log: SegmentWriter,
         late: SegmentWriter,
+        tally: Tally,
     ) -> None:
         self._configuration = configuration
         self._joiner = joiner
         self._counts = counts
         self._metrics = metrics
+        self._activity = activity
+        self._told = replace(counts)
         self._lineage = lineage
         self._log = log
         self._late = late
-        self.events = 0
+        self._tally = tally
 
     def observed(self, bucket: Observed) -> None:
         """Take in rewards and activations."""
         self._joiner.observe(bucket.rows)
+        self._tell(Micros(bucket.end - 1))
 
     async def decided(self, bucket: Decided) -> None:
         """Join decisions, learn from them, and log them."""
@@ -76,8 +82,9 @@ class Intake:
                 event = loggable(event)
             self._count(event)
             self._metrics.add(event)
+            self._activity.add(event)
+            self._tally.add(event)
             lines.append(event.line())
-        self.events += len(lines)
         await self._log.add(Micros(bucket.end - 1), lines)
         await self.advance(bucket.end)
 
@@ -86,6 +93,14 @@ class Intake:
         for _, unjoined in groupby(self._joiner.advance(position), key=_hour):
             rows = list(unjoined)
             await self._late.add(rows[0].observation.time, map(unjoined_line, rows))
+            for each in rows:
+                self._activity.add_late(each)
+        self._tell(Micros(position - 1))
+
+    def _tell(self, time: Micros) -> None:
+        """Put what was counted since the last time down as known at ``time``."""
+        self._activity.count(time, self._counts.since(self._told))
+        self._told = replace(self._counts)
 
     def _count(self, event: Event) -> None:
         counts = self._counts

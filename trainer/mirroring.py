@@ -53,7 +53,7 @@ async def mirror_log(
     try:
         await _mirror_log(storage, mirrors, name, clock)
     except StorageUnavailable:
-        logger.warning("log_not_mirrored", extra={"loop": name})
+        logger.warning("log_not_mirrored")
 
 
 async def _mirror_log(
@@ -82,7 +82,7 @@ async def _mirror_log(
     except asyncio.TimeoutError:
         done.failure = "its storage is too slow"
     if done.failure:
-        logger.error("log_mirror_failed", extra={"loop": name, "reason": done.failure})
+        logger.error("log_mirror_failed", extra={"reason": done.failure})
         resting = Micros(clock() + REST)
         done.progress = done.progress.model_copy(update={"resting": resting})
     if done.progress != former:

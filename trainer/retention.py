@@ -11,7 +11,7 @@ from loop.manifest import Manifest
 from loop.segments import HOUR, JOINED_LOG, LATE_LOG, hour_of
 from storage.blobs import Blobs
 from storage.event_log import EventLog
-from storage.models import BROKEN, METRICS, MODELS, STATE
+from storage.models import ACTIVITY, BROKEN, METRICS, MODELS, STATE
 
 DAY: int = 86_400 * SECOND
 
@@ -49,7 +49,7 @@ async def sweep(
 
 async def _sweep_leftovers(blobs: Blobs, manifest: Manifest, now: Micros) -> None:
     named = set(named_blobs(manifest))
-    for folder in (MODELS, STATE, METRICS):
+    for folder in (MODELS, STATE, METRICS, ACTIVITY):
         async for entry in blobs.list(folder):
             left = entry.name not in named and not entry.name.startswith(BROKEN)
             if left and _micros(entry.modified) <= now - _LEFT_BEHIND:
@@ -57,10 +57,10 @@ async def _sweep_leftovers(blobs: Blobs, manifest: Manifest, now: Micros) -> Non
 
 
 def named_blobs(manifest: Manifest) -> list[str]:
-    """The models, states and metrics that a manifest keeps alive."""
+    """The models, states and aggregates that a manifest keeps alive."""
     candidate = None if manifest.retrain is None else manifest.retrain.candidate
     models = (manifest.model, manifest.trained, candidate, *manifest.staged)
-    states = (manifest.join_state, manifest.metrics)
+    states = (manifest.join_state, manifest.metrics, manifest.activity)
     return [
         *(model.blob for model in models if model is not None),
         *(state for state in states if state is not None),

@@ -14,7 +14,6 @@ from loop.activity import (
     MOST_LOOKS,
     Activity,
     Span,
-    between,
     delay_bin,
 )
 from loop.events import (
@@ -126,7 +125,7 @@ def test_each_slot_of_a_page_counts() -> None:
 
 def test_counts_stand_at_the_time_when_they_became_known() -> None:
     activity = Activity()
-    activity.count(T, between(Counts(decisions=5, late=1), Counts(decisions=7, late=4)))
+    activity.count(T, Counts(decisions=7, late=4).since(Counts(decisions=5, late=1)))
     activity.count(Micros(T + 10 * SECOND), Counts(dropped=2))
     narrow, wide, *_ = settled(activity).levels
     assert [(span.counts.decisions, span.counts.late) for span in narrow.values()] == [
