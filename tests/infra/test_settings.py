@@ -23,14 +23,22 @@ from tests.infra.expressions import (
 from tests.infra.files import GROUP, ROOT, SUBSCRIPTION, Files, broken
 from tests.infra.read_settings import OF_THE_PLATFORM, OTHER_FORMS, SOME_TELEMETRY, asked_for
 
+HOME_PAGE = "AzureWebJobsDisableHomepage"
+"""What the platform alone reads: its own page would stand at / otherwise."""
+
 LAPTOP = {"PORT", "AZURITE_DIR"}
 """What only ``make run`` reads."""
 
 
-def settings(files: Files) -> dict[str, Expression]:
+def all_settings(files: Files) -> dict[str, Expression]:
     value = files[GROUP].variables["settings"].value
     assert isinstance(value, Object)
     return dict(value.properties)
+
+
+def settings(files: Files) -> dict[str, Expression]:
+    """Those that the service reads."""
+    return {name: value for name, value in all_settings(files).items() if name != HOME_PAGE}
 
 
 def fixed(files: Files) -> set[str]:
@@ -73,6 +81,10 @@ def wanted() -> set[str]:
 
 def test_every_setting_that_the_code_reads_is_provided_and_no_other(files: Files) -> None:
     assert settings(files).keys() == wanted()
+
+
+def test_the_page_at_the_root_is_the_service_s_own(files: Files) -> None:
+    assert all_settings(files)[HOME_PAGE] == Text(("true",))
 
 
 @pytest.mark.parametrize(
