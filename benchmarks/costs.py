@@ -62,7 +62,7 @@ class Deployment:
     evaluator_seconds: float = 60
     update_seconds: float = 300
     retention_days: float = 90
-    items_per_second: float = 20
+    items_per_second: float = 2
     daily_cap_gb: float = 1
     alerts: float = 6
     private_endpoints: float = 0
