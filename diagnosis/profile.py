@@ -198,7 +198,8 @@ class StraysProfile(BaseModel):
         looked: How many were looked at.
         known: How many name one of the sampled events.
         respelt: How many would, but for their case or the spaces around them.
-        delays: Of the known ones.
+        delays: Of the known ones that were late.
+        forgotten: Of the known ones that came so late that their event was no longer remembered.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -207,6 +208,7 @@ class StraysProfile(BaseModel):
     known: int = 0
     respelt: int = 0
     delays: DelayProfile | None = None
+    forgotten: DelayProfile | None = None
 
 
 class Comparison(BaseModel):

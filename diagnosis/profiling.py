@@ -82,9 +82,9 @@ class Profiler:
         self._width += _width(context) + sum(map(_width, own.values())) / len(own)
         self._choices.add(event, ids, _as_key(context))
 
-    def stray(self, event_id: str, time: Micros) -> None:
+    def stray(self, event_id: str, time: Micros, late: bool) -> None:
         """Take in a reward that no event was learned with, after all events."""
-        self._strays.strayed(event_id, time)
+        self._strays.strayed(event_id, time, late)
 
     def profile(self) -> Profile | None:
         """What is known by now; None of no event."""
@@ -147,13 +147,14 @@ def _event(line: bytes) -> Event | None:
         return None
 
 
-def _stray(line: bytes) -> tuple[str, Micros] | None:
-    """Event id and time of a reward; None of an activation."""
+def _stray(line: bytes) -> tuple[str, Micros, bool] | None:
+    """Event id and time of a reward, and whether it was late; None of an activation."""
     try:
         members = orjson.loads(line)
         if members["ActionTaken"]:
             return None
-        return str(members["EventId"]), parse_timestamp(members["Timestamp"])
+        time = parse_timestamp(members["Timestamp"])
+        return str(members["EventId"]), time, bool(members["late"])
     except (KeyError, TypeError, ValueError):
         return None
 

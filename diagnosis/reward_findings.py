@@ -89,7 +89,7 @@ def _orphaned(facts: Facts) -> Iterator[Finding]:
     if rewards < FEW or part < 0.01:
         return
     strays = facts.profile.strays if facts.profile else None
-    delays = strays.delays if strays else None
+    delays = strays.forgotten if strays else None
     respelt = strays.respelt if strays else 0
     text = (
         f"{percent(counts.orphaned, rewards)} of {many(rewards, 'reward')} name an event that is"

@@ -101,6 +101,7 @@ class StraySketch:
         self._plain: set[str] = set()
         self._counts = Counter[str]()
         self._delays: list[float] = []
+        self._forgotten: list[float] = []
 
     def decided(self, event: Event) -> None:
         """Know an event of the sample; all of them come before the first stray."""
@@ -108,21 +109,30 @@ class StraySketch:
         self._decided[decision.event_id] = decision.time
         self._plain.add(_plain(decision.event_id))
 
-    def strayed(self, event_id: str, time: Micros) -> None:
-        """Take in a reward for ``event_id`` that arrived at ``time``."""
+    def strayed(self, event_id: str, time: Micros, late: bool) -> None:
+        """Take in a reward for ``event_id`` that arrived at ``time``.
+
+        Args:
+            late: Whether its event was still remembered.
+        """
         if self._counts["looked"] >= _MOST_STRAYS:
             return
         self._counts["looked"] += 1
         decided = self._decided.get(event_id)
         if decided is not None and time > decided:
             self._counts["known"] += 1
-            self._delays.append((time - decided) / SECOND)
+            delays = self._delays if late else self._forgotten
+            delays.append((time - decided) / SECOND)
         elif decided is None and _plain(event_id) in self._plain:
             self._counts["respelt"] += 1
 
     def profile(self) -> StraysProfile:
         """The counts so far."""
-        return StraysProfile(**self._counts, delays=delay_profile(self._delays))
+        return StraysProfile(
+            **self._counts,
+            delays=delay_profile(self._delays),
+            forgotten=delay_profile(self._forgotten),
+        )
 
 
 def _plain(event_id: str) -> str:

@@ -193,7 +193,7 @@ def test_a_fifth_of_the_rewards_late_is_worse_than_a_hundredth() -> None:
 def test_very_late_rewards_count_as_orphans_and_are_told_by_their_delay() -> None:
     # GIVEN rewards an hour and a half after decisions that are in the sample
     delays = DelayProfile(rewards=80, median=5000.0, p90=5300.0, p95=5390.0, longest=6000.0)
-    strays = StraysProfile(looked=100, known=80, delays=delays)
+    strays = StraysProfile(looked=100, known=80, forgotten=delays)
     finding = found_in(with_profile(with_counts(orphaned=2000), strays=strays))["rewards-orphaned"]
     # THEN the wait that they need is named
     assert finding.severity is PROBLEM

@@ -287,15 +287,19 @@ def test_rewards_that_came_to_nothing_are_held_against_the_sample() -> None:
     sample = [event(n, [], TWO).line() for n in range(5)]
     strays = [
         Unjoined(Reward("e1", Micros(after(1) + 90 * SECOND), 1.0), late=90 * SECOND),
+        Unjoined(Reward("e2", Micros(after(2) + 3_600 * SECOND), 1.0), late=0),
         Unjoined(Reward("E2 ", after(9), 1.0), late=0),
         Unjoined(Reward("other", after(9), 1.0), late=0),
         Unjoined(Activation("e3", after(9)), late=0),
     ]
     found = profiled(sample, map(unjoined_line, strays))
     assert found is not None
-    assert (found.strays.looked, found.strays.known, found.strays.respelt) == (3, 1, 1)
+    assert (found.strays.looked, found.strays.known, found.strays.respelt) == (4, 2, 1)
     assert found.strays.delays is not None
     assert found.strays.delays.median == 90.0
+    # One that came after its event was forgotten counts as an orphan, and is told apart.
+    assert found.strays.forgotten is not None
+    assert found.strays.forgotten.median == 3_600.0
 
 
 def test_it_is_made_from_files_and_left_as_one(tmp_path: Path) -> None:
