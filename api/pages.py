@@ -1,24 +1,26 @@
-"""What anybody may read without a key: the API's document, and the page made of it.
+"""What anybody may read without a key: the web page, the API's document and its page, the probes.
 
-Neither says anything about the deployment.
+The probes say of the deployment what they must, the others nothing.
 """
 
 from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
 import orjson
 
+from api import monitor
 from api.api_page import CONTENT_SECURITY_POLICY, render
 from api.calls import JSON, Reply
 from api.documentation import DESCRIPTIONS
 from api.openapi import openapi
 from api.operations import OPERATIONS
+from api.probes import PROBES, Open
 
-METHOD = "GET"
+METHODS = ("GET", "HEAD")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,13 +30,14 @@ class Page:
     Attributes:
         name: What the platform's metrics call it.
         path: Its address, without the first slash.
-        read: What is there; the same each time.
-        headers: What it is answered with beside the headers of every answer.
+        read: What is there.
+        headers: What it is answered with beside the headers of every answer. Whoever has what an
+            ``ETag`` among them stands for is told so, and gets nothing else.
     """
 
     name: str
     path: str
-    read: Callable[[], Reply]
+    read: Callable[[Open], Awaitable[Reply]]
     headers: Mapping[str, str]
 
 
@@ -48,21 +51,47 @@ def _page() -> Reply:
     return Reply(render(openapi(OPERATIONS, DESCRIPTIONS)).encode(), "text/html")
 
 
-_NO_SNIFFING = {"X-Content-Type-Options": "nosniff"}
+def _same_always(reply: Callable[[], Reply]) -> Callable[[Open], Awaitable[Reply]]:
+    async def read(_: Open) -> Reply:
+        return reply()
+
+    return read
+
+
+_ALONE = {
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
+    "Referrer-Policy": "no-referrer",
+}
+"""Lets a browser show what is there, alone, and do nothing with it."""
 
 PAGES = (
-    Page("openapi_document", "openapi.json", _document, _NO_SNIFFING),
+    Page("openapi_document", "openapi.json", _same_always(_document), _ALONE),
     Page(
         "api_page",
         "docs",
-        _page,
-        {
-            **_NO_SNIFFING,
-            "Content-Security-Policy": CONTENT_SECURITY_POLICY,
-            "Referrer-Policy": "no-referrer",
-        },
+        _same_always(_page),
+        {**_ALONE, "Content-Security-Policy": CONTENT_SECURITY_POLICY},
     ),
+    *[Page(probe.name, probe.name, probe.answer, _ALONE) for probe in PROBES],
 )
+
+
+@functools.cache
+def _monitor() -> Mapping[str, Page]:
+    return {file.path: _file_page(file) for file in monitor.files()}
+
+
+def _file_page(file: monitor.File) -> Page:
+    headers = {
+        **_ALONE,
+        "Content-Security-Policy": monitor.CONTENT_SECURITY_POLICY,
+        "Cache-Control": "no-cache",
+        "ETag": file.tag,
+    }
+    return Page("monitor", file.path, _same_always(lambda: file.reply), headers)
 
 
 def page_at(path: str) -> Page | None:
@@ -72,4 +101,4 @@ def page_at(path: str) -> Page | None:
     ('api_page', None)
     """
     asked = re.sub("/{2,}", "/", path).strip("/").lower()
-    return next((page for page in PAGES if page.path == asked), None)
+    return next((page for page in PAGES if page.path == asked), None) or _monitor().get(asked)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from azure.functions import FunctionApp
 
 from api.operations import OPERATIONS
-from api.pages import METHOD, PAGES
+from api.pages import METHODS, PAGES
 from api.routing import CATCH_ALL, function_routes
 from api.service import Service
 
@@ -17,6 +17,6 @@ def register(app: FunctionApp, service: Service) -> None:
             function = app.route(route, methods=[operation.method])(service.function(operation))
             app.function_name(name)(function)
     for page in PAGES:
-        app.function_name(page.name)(app.route(page.path, methods=[METHOD])(service.page(page)))
+        app.function_name(page.name)(app.route(page.path, methods=METHODS)(service.page(page)))
     name, route = CATCH_ALL
     app.function_name(name)(app.route(route)(service.catch_all()))

@@ -107,7 +107,7 @@ async def test_pages_are_read_and_nothing_else(path: str, client: httpx.AsyncCli
     assert (await client.get(address, headers=KEYS)).status_code == 200
     refused = await client.post(address, headers=KEYS)
     assert (refused.status_code, code(refused)) == (405, "OperationNotAllowed")
-    assert refused.headers["allow"] == "GET"
+    assert refused.headers["allow"] == "GET, HEAD"
 
 
 async def test_pages_of_listed_origins_may_read_the_document(serve: Serve) -> None:
@@ -118,7 +118,7 @@ async def test_pages_of_listed_origins_may_read_the_document(serve: Serve) -> No
         )
         answer = await client.get("/openapi.json", headers=origin)
     assert asked.status_code == 204
-    assert asked.headers["access-control-allow-methods"] == "GET"
+    assert asked.headers["access-control-allow-methods"] == "GET, HEAD"
     assert answer.headers["access-control-allow-origin"] == "https://tools.example"
 
 

@@ -145,7 +145,13 @@ async def test_the_loop_in_a_path_must_be_the_key_s(
 
 @pytest.mark.parametrize(
     "path",
-    ["/", "/rank", "/personalizer/v2.0/rank", "/personalizer/rank", "/personalizer/v1.0/none"],
+    [
+        "/personalizer",
+        "/rank",
+        "/personalizer/v2.0/rank",
+        "/personalizer/rank",
+        "/personalizer/v1.0/none",
+    ],
 )
 async def test_what_is_not_there_is_not_found(path: str, client: httpx.AsyncClient) -> None:
     answer = await client.post(path, headers=KEYS, json=RANK)

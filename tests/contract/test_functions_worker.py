@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import sys
 from collections.abc import Iterator
 
 import pytest
 
 from api.operations import OPERATIONS
-from api.pages import METHOD, PAGES
+from api.pages import METHODS, PAGES
 from api.routing import CATCH_ALL, function_routes
 from local.azurite import Azurite
 from loop.register import DEFAULT_LOOP
 from storage.factory import open_storage
 from storage.options import CONNECTION, storage_options
 from tests.evaluation.past import ask, happened, log
-from tests.functions_host import Answer, FunctionsHost, Request, Tick
+from tests.functions_host import Answer, FunctionsHost, Request, Tick, WorkerFailed
 
 pytestmark = pytest.mark.skipif(
     sys.version_info < (3, 13), reason="Azure's worker is a package from Python 3.13 on"
@@ -67,7 +68,7 @@ def test_the_functions_are_those_of_the_operation_table(host: FunctionsHost) -> 
         for operation in OPERATIONS
         for name, route in function_routes(operation)
     }
-    expected |= {page.name: (page.path, [METHOD]) for page in PAGES}
+    expected |= {page.name: (page.path, [*METHODS]) for page in PAGES}
     expected[CATCH_ALL[0]] = (CATCH_ALL[1], None)
     triggers = {
         name: next(b for b in map(json.loads, bindings) if b["direction"] == "IN")
@@ -76,8 +77,28 @@ def test_the_functions_are_those_of_the_operation_table(host: FunctionsHost) -> 
     timers = [triggers.pop(name) for name in ("trainer", "evaluator")]
     assert {name: (t["route"], t.get("methods")) for name, t in triggers.items()} == expected
     assert {t["authLevel"] for t in triggers.values()} == {"ANONYMOUS"}
-    for timer in timers:
-        assert (timer["type"], timer["schedule"]) == ("timerTrigger", "*/15 * * * * *")
+    assert {timer["type"] for timer in timers} == {"timerTrigger"}
+    assert [timer["schedule"] for timer in timers] == ["*/15 * * * * *", "0 * * * * *"]
+
+
+def test_the_page_is_what_is_left_of_every_address(host: FunctionsHost) -> None:
+    # The host calls no function with an empty route; a catch-all takes what is at the root.
+    page, script, nothing = host.call(
+        Request(CATCH_ALL[0], "GET"),
+        Request(CATCH_ALL[0], "GET", {"path": "monitor/app.js"}),
+        Request(CATCH_ALL[0], "GET", {"path": "monitor/../host.json"}),
+    )
+    assert (page.status, page.headers["content-type"]) == (200, "text/html; charset=utf-8")
+    assert page.body.startswith(b"<!doctype html>")
+    assert (script.status, script.headers["content-type"]) == (
+        200,
+        "text/javascript; charset=utf-8",
+    )
+    (known,) = host.call(
+        Request(CATCH_ALL[0], "GET", headers={"if-none-match": page.headers["ETag"]})
+    )
+    assert (known.status, known.body) == (304, b"")
+    assert nothing.status == 404
 
 
 def test_rank_answers_alike_in_every_address(host: FunctionsHost) -> None:
@@ -124,7 +145,11 @@ def test_a_configuration_that_is_put_stays(host: FunctionsHost) -> None:
         (Request("rank", "POST", V1, headers=HEADERS), 400, "InvalidRankRequest"),
         (Request("rank", "POST", V1, headers=HEADERS, body=b"\xff{"), 400, "InvalidRankRequest"),
         (Request("status_2022", "GET", headers=HEADERS), 404, "ResourceNotFound"),
-        (Request("zz_catch_all", "GET", headers=HEADERS), 404, "ResourceNotFound"),
+        (
+            Request("zz_catch_all", "GET", {"path": "nothing"}, headers=HEADERS),
+            404,
+            "ResourceNotFound",
+        ),
         (
             Request("zz_catch_all", "GET", {"path": "personalizer/v1.0/rank"}, headers=HEADERS),
             405,
@@ -165,9 +190,61 @@ def test_the_evaluator_s_children_find_what_the_worker_has(
     assert (evaluation["status"], len(evaluation["policyResults"])) == ("completed", 6)
 
 
-def test_the_log_has_events_with_their_fields(host: FunctionsHost) -> None:
+def test_the_log_has_events_with_their_subject_and_their_fields(host: FunctionsHost) -> None:
     (read,) = host.call(Request("get_configuration", "GET", V1, headers=HEADERS))
-    host.call(Request("put_configuration", "PUT", V1, headers=HEADERS, body=read.body))
+    (put,) = host.call(Request("put_configuration", "PUT", V1, headers=HEADERS, body=read.body))
+    request_id = put.headers["apim-request-id"]
     lines = [text for category, text in host.log if category == "management.configuration"]
-    assert lines[-1].startswith("configuration_put training_version=")
+    said = f"configuration_put loop=default request_id={request_id} training_version="
+    assert lines[-1].startswith(said)
+    # AND what a timer's thread says is of its own call, whatever is called beside it
+    runs = [text for category, text in host.log if category == "trainer.run"]
+    assert runs
+    subject = re.compile(r"trainer_run loop=default request_id=([0-9a-f-]{36}) report=")
+    calls = [found[1] for line in runs if (found := subject.match(line))]
+    assert len(set(calls)) == len(runs)
+    assert request_id not in calls
     assert not [text for category, text in host.log if category.startswith("azure.core")]
+
+
+def test_it_is_asked_how_it_is_without_a_key(host: FunctionsHost) -> None:
+    health, ready, head = host.call(
+        Request("health", "GET"),
+        Request("ready", "GET"),
+        Request("zz_catch_all", "HEAD", {"path": "Health/"}),
+    )
+    assert json.loads(health.body) == {"status": "healthy"}
+    assert json.loads(ready.body)["status"] == "ready"
+    assert (health.status, ready.status, head.status) == (200, 200, 200)
+
+
+def test_a_timer_that_fails_tells_the_platform_nothing_of_what_it_read(azurite: Azurite) -> None:
+    # GIVEN a loop whose manifest is none, in a storage of its own
+    secret = "likes " + "coffee"
+    settings = {
+        CONNECTION: azurite.connection_string,
+        "PERSONALIZER_KEY1": KEY,
+    }
+
+    async def spoil(manifest: bytes | None) -> bytes | None:
+        async with open_storage(storage_options(settings)) as opened:
+            blobs = opened.loop(DEFAULT_LOOP).blobs
+            before = await blobs.read("manifest.json")
+            if manifest is None:
+                await blobs.delete("manifest.json")
+            else:
+                await blobs.write("manifest.json", manifest)
+            return None if before is None else before.data
+
+    before = asyncio.run(spoil(b'{"position": "' + secret.encode() + b'"}'))
+    # WHEN the trainer meets it
+    try:
+        with FunctionsHost(settings) as host, pytest.raises(WorkerFailed) as failed:
+            host.call(Tick("trainer"))
+    finally:
+        asyncio.run(spoil(before))
+    # THEN the platform is told what has failed, and the log where
+    assert "ValidationError" in str(failed.value)
+    told = str(failed.value) + str(host.log)
+    assert secret not in told
+    assert "training_failed loop=default" in told

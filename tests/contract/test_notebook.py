@@ -257,7 +257,7 @@ def test_every_generation_answers(used: Notebook, path: str) -> None:
     [
         ("POST", "/personalizer/v2.0/rank", 404, "ResourceNotFound"),
         ("POST", "/personalizer/v1.0/rang", 404, "ResourceNotFound"),
-        ("GET", "/", 404, "ResourceNotFound"),
+        ("GET", "/personalizer", 404, "ResourceNotFound"),
         ("GET", "/personalizer/v1.0/rank", 405, "OperationNotAllowed"),
         ("DELETE", "/personalizer/v1.0/configurations/service", 405, "OperationNotAllowed"),
     ],
