@@ -11,18 +11,25 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from api.admission import Admission
+from api.entra import Entra
+from api.entra_keys import PublishedKeys
+from api.keys import Keyring
 from api.options import Options
+from api.rate_limits import RateLimits
+from api.readiness import Readiness
 from loop.events import Micros
-from loop.register import Register
+from loop.register import DEFAULT_LOOP, Register
 from management.mirroring import Mirroring
 from management.model_transfer import Signers
 from rank.recording import Recorder, RecordingOptions
 from rank.serving import Serving
 from reward.batches import Batches
 from reward.observe import Observer
+from storage.counted_sink import CountedSink
 from storage.factory import LoopStorage, Storage, open_storage
 from storage.options import StorageOptions
 from storage.punctual_sink import PunctualSink
+from telemetry.subject import about_loop, leave_request
 
 logger = logging.getLogger(__name__)
 
@@ -32,10 +39,12 @@ class Loop:
     """One learning loop, as this process serves it.
 
     Attributes:
+        name: That of the register.
         longest_wait: What its reward wait time may be set to at most.
         trainer_grace: How late a row may become visible and still count, in seconds.
     """
 
+    name: str
     storage: LoopStorage
     serving: Serving
     recorder: Recorder
@@ -56,7 +65,9 @@ class Deployment:
     """The loops that this process serves, each from its first request on.
 
     Attributes:
-        admission: Says which loop a request may call.
+        admission: Says who sends a request, and which loop it goes to.
+        rate_limits: How many calls each of them may make.
+        readiness: Says whether storage can be reached.
     """
 
     def __init__(self, options: Options, storage: Storage) -> None:
@@ -64,9 +75,18 @@ class Deployment:
         self._storage = storage
         self._loops: dict[str, Loop] = {}
         self._closing: set[asyncio.Task[None]] = set()
+        entra = options.entra
         self.admission = Admission(
-            options.default_keys, storage.register, options.loops_refresh, self._follow
+            Keyring(
+                {DEFAULT_LOOP: options.default_keys}, {DEFAULT_LOOP: options.default_client_keys}
+            ),
+            Entra(entra, PublishedKeys(entra.key_urls)) if entra is not None else None,
+            storage.register,
+            options.loops_refresh,
+            self._follow,
         )
+        self.rate_limits = RateLimits(options.rate_limit, options.client_rate_limit)
+        self.readiness = Readiness(storage)
 
     def loop(self, name: str) -> Loop:
         """The loop of that name, whose parts live on this event loop."""
@@ -77,6 +97,7 @@ class Deployment:
     async def close(self) -> None:
         """Close all loops."""
         await self.admission.close()
+        await self.readiness.close()
         for name in list(self._loops):
             self._close(name)
         await asyncio.gather(*self._closing, return_exceptions=True)
@@ -89,8 +110,9 @@ class Deployment:
             strict=options.strict_logging,
         )
         kept = self._storage.loop(name)
-        log = PunctualSink(kept.log, now, options.logging_deadline)
+        log = CountedSink(PunctualSink(kept.log, now, options.logging_deadline), now)
         return Loop(
+            name=name,
             storage=kept,
             serving=Serving(kept, options.model_refresh, options.rank_refresh_budget),
             recorder=Recorder(log, now, recording),
@@ -107,7 +129,8 @@ class Deployment:
             self._close(name)
 
     def _close(self, name: str) -> None:
-        closing = asyncio.create_task(self._loops.pop(name).close())
+        with about_loop(name):
+            closing = asyncio.create_task(_closed_in_background(self._loops.pop(name)))
         self._closing.add(closing)
         closing.add_done_callback(self._closed)
 
@@ -115,6 +138,11 @@ class Deployment:
         self._closing.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             logger.error("loop_not_closed", exc_info=error)
+
+
+async def _closed_in_background(loop: Loop) -> None:
+    leave_request()
+    await loop.close()
 
 
 @asynccontextmanager

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from api.description import Content, Description, Errors, query
 from api.evaluation_documentation import EVALUATE, EVALUATION_DESCRIPTIONS
 from api.schema_parts import Schema, reference
+from api.view_documentation import VIEW_DESCRIPTIONS, WATCH
 from evaluation.contracts import LONGEST_ID as LONGEST_EVALUATION_ID
 from loop.errors import (
     AggregationEventCountInvalid,
@@ -76,6 +77,7 @@ _OBSERVE = "Observe"
 _CONFIGURE = "Configure"
 _MODEL = "Model"
 _LOG = "Log"
+HEALTH = "Health"
 
 AREAS: Mapping[str, str] = {
     _DECIDE: "Ask which action to show.",
@@ -84,6 +86,8 @@ AREAS: Mapping[str, str] = {
     EVALUATE: "What other policies would have earned, and which features matter.",
     _MODEL: "What has been learned.",
     _LOG: "What it was learned from.",
+    WATCH: "What the web page shows, each view in one answer, from aggregates.",
+    HEALTH: "Whether the service lives, and can serve. No key is asked for, and HEAD will do.",
 }
 
 _ACTIONS: JsonObject = {
@@ -276,6 +280,7 @@ DESCRIPTIONS: Mapping[str, Description] = {
         notes="No log is read for it: a sample is looked at by a timer. Each finding is explained"
         " in `docs/diagnostics.md`.",
     ),
+    **VIEW_DESCRIPTIONS,
     "log_interactions": Description(_LOG, request=_BATCH, errors=(InvalidRequest,)),
     "log_observations": Description(_LOG, request=_BATCH, errors=(InvalidRequest,)),
 }

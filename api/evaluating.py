@@ -19,6 +19,7 @@ from evaluation.processes import TaskFailed, run_module
 from evaluation.run import evaluate
 from storage.factory import LoopStorage, open_storage
 from storage.options import StorageOptions
+from telemetry.subject import about_loop
 
 logger = logging.getLogger(__name__)
 
@@ -44,14 +45,15 @@ async def evaluate_every_loop(options: Options, storage: StorageOptions) -> None
         random.shuffle(waiting)
         while waiting and asyncio.get_running_loop().time() < deadline:
             name, step = waiting.popleft()
-            work = _STEPS[step](opened.loop(name), limits)
-            [result] = await asyncio.gather(work, return_exceptions=True)
-            if isinstance(result, BaseException):
-                said = {"loop": name, "step": step, "error": type(result).__name__}
-                logger.error("evaluator_failed", extra=said)
-                failures.append(result)
-            elif result:
-                waiting.extend([(name, following) for following in _FOLLOWING[step]])
+            with about_loop(name):
+                work = _STEPS[step](opened.loop(name), limits)
+                [result] = await asyncio.gather(work, return_exceptions=True)
+                if isinstance(result, BaseException):
+                    said = {"step": step, "error": type(result).__name__}
+                    logger.error("evaluator_failed", extra=said, exc_info=result)
+                    failures.append(result)
+                elif result:
+                    waiting.extend([(name, following) for following in _FOLLOWING[step]])
     if failures:
         raise failures[0]
 
@@ -77,7 +79,7 @@ async def _profiled(module: str, folder: Path, seconds: float) -> None:
     try:
         await run_module(module, folder, seconds)
     except TaskFailed as error:
-        raise ProfilingFailed(error.reason) from error
+        raise ProfilingFailed(error.end) from error
 
 
 _STEPS: dict[str, Step] = {

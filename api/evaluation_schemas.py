@@ -18,8 +18,8 @@ from evaluation.contracts import RESERVED_NAMES
 from evaluation.jobs import MOST_CUSTOM_POLICIES, Origin, Source
 from loop.features import JsonValue
 
-_SOURCE = text("Where it comes from.", enum=[source.value for source in Source])
-_ARGUMENTS = text("VowpalWabbit's arguments; empty where there are none.")
+POLICY_SOURCE = text("Where it comes from.", enum=[source.value for source in Source])
+ARGUMENTS = text("VowpalWabbit's arguments; empty where there are none.")
 _PROGRESS = number("How much of the work is done. Not in the original.", minimum=0, maximum=1)
 _STATUSES_V1: list[JsonValue] = [
     "completed",
@@ -30,7 +30,7 @@ _STATUSES_V1: list[JsonValue] = [
     "optimalPolicyApplied",
     "onlinePolicyRetained",
 ]
-_STATUSES_2022: list[JsonValue] = [
+STATUSES_2022: list[JsonValue] = [
     "Succeeded",
     "Running",
     "Failed",
@@ -42,7 +42,7 @@ _STATUSES_2022: list[JsonValue] = [
 ]
 
 
-def _evaluation_members() -> dict[str, Schema]:
+def evaluation_members() -> dict[str, Schema]:
     return {
         "id": text("Its id."),
         "name": text("As it was called by its owner."),
@@ -58,7 +58,7 @@ def _evaluation_members() -> dict[str, Schema]:
     }
 
 
-def _estimate_members() -> dict[str, Schema]:
+def estimate_members() -> dict[str, Schema]:
     return {
         "expectedReward": nullable(number("The estimate of the mean reward.")),
         "confidenceInterval": nullable(
@@ -107,8 +107,8 @@ EVALUATION_SCHEMAS: dict[str, Schema] = {
     "PolicyResult": object_of(
         "How a policy did.",
         name=text("Its name."),
-        arguments=_ARGUMENTS,
-        policySource=_SOURCE,
+        arguments=ARGUMENTS,
+        policySource=POLICY_SOURCE,
         summary=array_of(
             reference("PolicySummary"), "By stretches of time without gaps; empty in lists."
         ),
@@ -116,7 +116,7 @@ EVALUATION_SCHEMAS: dict[str, Schema] = {
     ),
     "EvaluationV1": object_of(
         "An evaluation.",
-        **_evaluation_members(),
+        **evaluation_members(),
         jobId=text("The id again."),
         status=text("How far it is.", enum=_STATUSES_V1),
         policyResults=array_of(reference("PolicyResult"), "Empty before it is done."),
@@ -128,12 +128,12 @@ EVALUATION_SCHEMAS: dict[str, Schema] = {
     ),
     "PolicyEstimate": object_of(
         "What a policy would have earned; null where it could not be judged.",
-        **_estimate_members(),
+        **estimate_members(),
     ),
     "PolicyPoint": object_of(
         "What a policy would have earned in a stretch of time.",
         timeStamp=instant("Its start."),
-        **_estimate_members(),
+        **estimate_members(),
     ),
     "PolicyTimeSeries": object_of(
         "How a policy did over time.",
@@ -146,8 +146,8 @@ EVALUATION_SCHEMAS: dict[str, Schema] = {
         ("name", "arguments", "policySource", "summary", "timeseries"),
         name=text("Its name."),
         slotId=text("Which slot it is about; missing where it is all of them."),
-        arguments=_ARGUMENTS,
-        policySource=_SOURCE,
+        arguments=ARGUMENTS,
+        policySource=POLICY_SOURCE,
         summary=reference("PolicyEstimate"),
         timeseries=reference("PolicyTimeSeries"),
     ),
@@ -160,9 +160,9 @@ EVALUATION_SCHEMAS: dict[str, Schema] = {
     ),
     "Evaluation2022": object_of(
         "An evaluation.",
-        (*_evaluation_members(), "status", "optimalPolicy"),
-        **_evaluation_members(),
-        status=text("How far it is.", enum=_STATUSES_2022),
+        (*evaluation_members(), "status", "optimalPolicy"),
+        **evaluation_members(),
+        status=text("How far it is.", enum=STATUSES_2022),
         optimalPolicy=nullable(text("Name of the best policy; null before it is known.")),
         content=reference("EvaluationContent"),
     ),

@@ -7,19 +7,23 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 
 from api.description import Content, Description
-from api.documentation import AREAS, PATH_PARAMETERS
+from api.documentation import AREAS, HEALTH, PATH_PARAMETERS
 from api.keys import KEY_HEADER
 from api.operations import Operation
+from api.probes import PROBES
 from api.responses import ERROR_CODE_HEADER, REQUEST_ID_HEADER, status_of_kind
 from api.routing import PATH_VERSIONS, QUERY_VERSION, VERSION_QUERY, function_routes
 from api.schema_parts import Schema, reference
 from api.schemas import SCHEMAS
 from loop.errors import (
     InternalServerError,
+    IssuerUnavailable,
     PayloadSizeExceeded,
+    PermissionDenied,
     PersonalizerError,
     ResourceNotFound,
     StorageUnavailable,
+    TooManyRequests,
     Unauthorized,
 )
 from loop.features import JsonObject, JsonValue
@@ -29,22 +33,31 @@ _JSON = "application/json"
 
 _EVERYWHERE = (
     Unauthorized,
+    PermissionDenied,
     ResourceNotFound,
     PayloadSizeExceeded,
+    TooManyRequests,
     InternalServerError,
     StorageUnavailable,
+    IssuerUnavailable,
 )
 """The errors that every operation may answer."""
 
 _MEANINGS = {
     400: "The request breaks a rule, which the message names.",
-    401: "The key is missing or wrong.",
+    401: "The key, or the token, is missing or wrong.",
+    403: "A client key does not open this, or whom the token names may not call it.",
     404: "Nothing answers here, or not in this version.",
     409: "It can't be done as things stand.",
     413: "The body is too large.",
+    429: "The caller has used up its calls; try again after so many seconds.",
     500: "A defect of the service; the message holds the request id.",
-    503: "Storage did not answer in time; try again.",
+    503: "Storage, or the issuer of tokens, did not answer in time; try again.",
 }
+
+_KEY, _CLIENT_KEY, _TOKEN = "key", "clientKey", "token"
+_SECURITY: list[JsonValue] = [{_KEY: []}, {_TOKEN: []}]
+_FOR_CLIENTS = "Client keys open this."
 
 _HEADERS: JsonObject = {REQUEST_ID_HEADER: {"$ref": "#/components/headers/requestId"}}
 
@@ -53,7 +66,11 @@ A learning loop that picks the best action for each context and learns from rewa
 retired Azure AI Personalizer. Every operation answers in every version, on the same data.
 
 The key in the header `{KEY_HEADER}` chooses the loop; a loop has two, so that one can be
-rotated. Bodies are UTF-8. Members of a request that are not listed here are ignored, and so is its
+rotated. It may have client keys as well, for browsers and devices, which open rank, reward and
+activate and nothing else. Where a deployment takes them, a bearer token of Entra ID stands in for a
+key.
+
+Bodies are UTF-8. Members of a request that are not listed here are ignored, and so is its
 content type. A method that a path does not have is answered with 405 `OperationNotAllowed` and the
 header `Allow`."""
 
@@ -76,6 +93,7 @@ def openapi(operations: Iterable[Operation], descriptions: Mapping[str, Descript
         methods = paths.setdefault(path, {})
         assert isinstance(methods, dict)
         methods[method] = entry
+    paths.update(_probes())
     return {
         "openapi": "3.1.0",
         "info": {
@@ -92,12 +110,31 @@ def openapi(operations: Iterable[Operation], descriptions: Mapping[str, Descript
                 "variables": {"loop": {"default": "default"}},
             },
         ],
-        "security": [{"key": []}],
+        "security": _SECURITY,
         "tags": [{"name": name, "description": text} for name, text in AREAS.items()],
         "paths": paths,
         "components": {
             "schemas": dict(SCHEMAS),
-            "securitySchemes": {"key": {"type": "apiKey", "in": "header", "name": KEY_HEADER}},
+            "securitySchemes": {
+                _KEY: {
+                    "type": "apiKey",
+                    "in": "header",
+                    "name": KEY_HEADER,
+                    "description": "One of a loop's two keys.",
+                },
+                _CLIENT_KEY: {
+                    "type": "apiKey",
+                    "in": "header",
+                    "name": KEY_HEADER,
+                    "description": "A key of a loop for browsers and devices.",
+                },
+                _TOKEN: {
+                    "type": "http",
+                    "scheme": "bearer",
+                    "bearerFormat": "JWT",
+                    "description": "Of Entra ID, where the deployment takes it.",
+                },
+            },
             "responses": {
                 str(status): _refusal(status, codes)
                 for status, codes in _codes_by_status(_EVERYWHERE).items()
@@ -186,11 +223,35 @@ def _entry(
         "parameters": [version, *in_path, *in_query],
         "responses": _responses(operation.status, described),
     }
-    if described.notes:
-        entry["description"] = described.notes
+    notes = described.notes
+    if operation.for_clients:
+        entry["security"] = [*_SECURITY, {_CLIENT_KEY: []}]
+        notes = f"{notes} {_FOR_CLIENTS}".lstrip()
+    if notes:
+        entry["description"] = notes
     if described.request is not None:
         entry["requestBody"] = {"required": True, **_body(described.request)}
     return entry
+
+
+def _probes() -> Iterator[tuple[str, JsonObject]]:
+    """What is asked without a key, at the root and nowhere else."""
+    for probe in PROBES:
+        success: JsonObject = {"description": "Yes.", "headers": dict(_HEADERS)}
+        success.update(_body(Content(probe.shape)))
+        refusals = _codes_by_status((*probe.errors, InternalServerError))
+        entry: JsonObject = {
+            "operationId": probe.name,
+            "tags": [HEALTH],
+            "summary": (inspect.getdoc(probe.answer) or "").splitlines()[0],
+            "servers": [{"url": "/"}],
+            "security": [],
+            "responses": {
+                "200": success,
+                **{str(status): _refusal(status, codes) for status, codes in refusals.items()},
+            },
+        }
+        yield f"/{probe.name}", {"get": entry}
 
 
 def _responses(status: int, described: Description) -> JsonObject:
@@ -226,7 +287,7 @@ def _refusal(status: int, codes: list[str]) -> JsonObject:
         **_HEADERS,
         ERROR_CODE_HEADER: {"$ref": "#/components/headers/errorCode"},
     }
-    if status == status_of_kind(StorageUnavailable):
+    if status in (status_of_kind(StorageUnavailable), status_of_kind(TooManyRequests)):
         headers["Retry-After"] = {"$ref": "#/components/headers/retryAfter"}
     code: Schema = {"enum": [*codes]}
     schema: Schema = {

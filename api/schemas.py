@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from api.diagnosis_schemas import DIAGNOSIS_SCHEMAS
 from api.evaluation_schemas import EVALUATION_SCHEMAS
+from api.evaluation_view_schemas import EVALUATION_VIEW_SCHEMAS
 from api.importance_schemas import IMPORTANCE_SCHEMAS
 from api.schema_parts import (
     Schema,
@@ -19,6 +20,7 @@ from api.schema_parts import (
     text,
     whole,
 )
+from api.view_schemas import VIEW_SCHEMAS
 from loop.configuration import REQUIRED_IN_V1, RewardAggregation
 from loop.events import LearningMode
 from loop.explanation import MAX_SCORES
@@ -110,6 +112,16 @@ SCHEMAS: dict[str, Schema] = {
     **EVALUATION_SCHEMAS,
     **IMPORTANCE_SCHEMAS,
     **DIAGNOSIS_SCHEMAS,
+    **VIEW_SCHEMAS,
+    **EVALUATION_VIEW_SCHEMAS,
+    "Liveness": object_of("The process lives.", status=text("So it does.", enum=["healthy"])),
+    "Readiness": object_of(
+        "Storage can be reached.",
+        status=text("So it can.", enum=["ready"]),
+        modelAgeSeconds=nullable(
+            whole("Since the newest model of all loops was made; null before a first.", minimum=0)
+        ),
+    ),
     "FeatureObject": {
         "type": "object",
         "description": "Features by name. A text counts as the pair of name and value, a number as"

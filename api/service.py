@@ -1,4 +1,4 @@
-"""The way of every request: address, version, method, key, body, operation, answer."""
+"""The way of every request: address, version, method, caller, body, operation, answer."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import logging
 import uuid
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
+from dataclasses import replace
 
 from azure.functions import HttpRequest, HttpResponse
 
@@ -14,15 +15,28 @@ from api import routing
 from api.calls import Call, Reply
 from api.cors import Cors
 from api.deployment import Deployment, now, open_deployment
-from api.keys import KEY_HEADER
 from api.operations import Operation
 from api.options import Options
-from api.pages import METHOD, Page, page_at
-from api.responses import REQUEST_ID_HEADER, failure, status_of, success
+from api.pages import METHODS, Page, page_at
+from api.responses import (
+    KEY_CHALLENGE,
+    KEY_OR_TOKEN_CHALLENGE,
+    REQUEST_ID_HEADER,
+    failure,
+    security_headers,
+    status_of,
+    success,
+)
 from api.routing import Address
-from loop.errors import InternalServerError, PayloadSizeExceeded, PersonalizerError
+from loop.errors import (
+    InternalServerError,
+    PayloadSizeExceeded,
+    PermissionDenied,
+    PersonalizerError,
+)
 from loop.events import Micros
 from storage.options import StorageOptions
+from telemetry.subject import about_request, turn_to_loop
 
 logger = logging.getLogger(__name__)
 
@@ -37,6 +51,7 @@ class Service:
         self._options = options
         self._storage = storage
         self._cors = Cors(options.cors_origins)
+        self._challenge = KEY_OR_TOKEN_CHALLENGE if options.entra else KEY_CHALLENGE
         self._closing = AsyncExitStack()
         self._opening = asyncio.Lock()
         self._deployment: Deployment | None = None
@@ -57,11 +72,11 @@ class Service:
         return answer
 
     def page(self, page: Page) -> HttpFunction:
-        """The function that shows a page, to anybody and with or without storage."""
+        """The function that shows a page, to anybody."""
 
         async def answer(req: HttpRequest) -> HttpResponse:
             async def serve(_: Micros, headers: dict[str, str]) -> HttpResponse:
-                return _shown(page, headers)
+                return await self._shown(page, req, headers)
 
             return await self._guarded(page.name, req, serve)
 
@@ -74,7 +89,7 @@ class Service:
             async def serve(arrived: Micros, headers: dict[str, str]) -> HttpResponse:
                 path = req.route_params.get("path", "")
                 if (page := page_at(path)) is not None:
-                    return self._page(page, req, headers)
+                    return await self._page(page, req, headers)
                 address = routing.find(path, req.params)
                 if self._cors.is_preflight(req.method, req.headers):
                     headers.update(self._cors.preflight(tuple(address.operations)))
@@ -95,29 +110,28 @@ class Service:
         """The one place where every error becomes an answer."""
         arrived = now()
         request_id = str(uuid.uuid4())
-        headers = self._cors.headers(req.headers)
+        headers = security_headers(req.url, req.headers) | self._cors.headers(req.headers)
         headers[REQUEST_ID_HEADER] = request_id
-        try:
-            return await serve(arrived, headers)
-        except PersonalizerError as error:
-            if status_of(error) >= 500:
-                logger.warning(
-                    "request_failed",
-                    extra={"request_id": request_id, "function": function, "code": error.code},
+        with about_request(request_id):
+            try:
+                return await serve(arrived, headers)
+            except PersonalizerError as error:
+                if status_of(error) >= 500:
+                    said = {"function": function, "code": error.code}
+                    logger.warning("request_failed", extra=said)
+                return failure(error, headers, self._challenge)
+            except Exception as error:
+                # Only where it happened is logged: the text of an error may quote the request.
+                place = InternalServerError(f"{type(error).__name__} in request {request_id}")
+                logger.error(
+                    "request_crashed",
+                    extra={"function": function, "error": type(error).__name__},
+                    exc_info=place.with_traceback(error.__traceback__),
                 )
-            return failure(error, headers)
-        except Exception as error:
-            # Only where it happened is logged: the text of an error may quote the request.
-            place = InternalServerError(f"{type(error).__name__} in request {request_id}")
-            logger.error(
-                "request_crashed",
-                extra={"request_id": request_id, "function": function},
-                exc_info=place.with_traceback(error.__traceback__),
-            )
-            answer = InternalServerError(
-                f"The service failed on this request. Its log has the request id {request_id}."
-            )
-            return failure(answer, headers)
+                answer = InternalServerError(
+                    f"The service failed on this request. Its log has the request id {request_id}."
+                )
+                return failure(answer, headers, self._challenge)
 
     async def _operate(
         self,
@@ -128,23 +142,38 @@ class Service:
         headers: dict[str, str],
     ) -> HttpResponse:
         deployment = self._deployment or await self._open()
-        name = await deployment.admission.admit(req.headers.get(KEY_HEADER), address.loop)
+        caller = await deployment.admission.admit(req.headers, address.loop)
+        turn_to_loop(caller.loop)
+        if caller.limited and not operation.for_clients:
+            raise PermissionDenied(
+                "A client key opens rank, reward and activate, and nothing else. Call this with "
+                "one of the loop's other keys, from where nobody can read it."
+            )
+        deployment.rate_limits.spend(caller)
         body = req.get_body()
         limit = operation.body_limit or self._options.max_body_bytes
         if len(body) > limit:
             raise PayloadSizeExceeded(f"The body has {len(body)} bytes, more than {limit}.")
-        loop = deployment.loop(name)
+        loop = deployment.loop(caller.loop)
         url = req.url.partition("?")[0]
         call = Call(loop, address.generation, arrived, url, address.parameters, req.params, body)
         return success(await operation.handler(call), operation.status, headers)
 
-    def _page(self, page: Page, req: HttpRequest, headers: dict[str, str]) -> HttpResponse:
+    async def _page(self, page: Page, req: HttpRequest, headers: dict[str, str]) -> HttpResponse:
         if self._cors.is_preflight(req.method, req.headers):
-            headers.update(self._cors.preflight((METHOD,)))
+            headers.update(self._cors.preflight(METHODS))
             return success(Reply(), 204, headers)
-        if req.method != METHOD:
-            raise routing.wrong_method(req.method, (METHOD,))
-        return _shown(page, headers)
+        if req.method not in METHODS:
+            raise routing.wrong_method(req.method, METHODS)
+        return await self._shown(page, req, headers)
+
+    async def _shown(self, page: Page, req: HttpRequest, headers: dict[str, str]) -> HttpResponse:
+        headers.update(page.headers)
+        reply = await page.read(self._open)
+        tag = page.headers.get("ETag")
+        if tag is not None and tag in req.headers.get("If-None-Match", ""):
+            return success(replace(reply, body=b""), 304, headers)
+        return success(reply, 200, headers)
 
     async def _open(self) -> Deployment:
         async with self._opening:
@@ -152,8 +181,3 @@ class Service:
                 opened = open_deployment(self._options, self._storage)
                 self._deployment = await self._closing.enter_async_context(opened)
         return self._deployment
-
-
-def _shown(page: Page, headers: dict[str, str]) -> HttpResponse:
-    headers.update(page.headers)
-    return success(page.read(), 200, headers)

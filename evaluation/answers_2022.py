@@ -148,18 +148,19 @@ def _entry(
         entry["slotId"] = line.slot
     data: list[JsonValue] = []
     for number, sums in walk(line.series):
-        estimate = _estimate(pooled(sums, policy.comparisons))
+        estimate = estimate_members(pooled(sums, policy.comparisons))
         data.append({"timeStamp": format_micros(Micros(number * width)), **estimate})
     return {
         **entry,
         "arguments": policy.arguments,
         "policySource": policy.source.value,
-        "summary": _estimate(pooled(line.sums, policy.comparisons)),
+        "summary": estimate_members(pooled(line.sums, policy.comparisons)),
         "timeseries": {"data": data},
     }
 
 
-def _estimate(estimate: Estimate) -> JsonObject:
+def estimate_members(estimate: Estimate) -> JsonObject:
+    """An estimate and its interval; null where the policy could not be judged."""
     sums, half = estimate.sums, estimate.half_width
     if sums.events == 0:
         return {"expectedReward": None, "confidenceInterval": None}

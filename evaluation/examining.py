@@ -178,6 +178,6 @@ async def important_features(
     try:
         found = await measure(blobs, start, end, arguments, limits, most=EVENTS_OF_EVALUATION)
     except TaskFailed as error:
-        logger.info("features_not_measured", extra={"reason": error.reason})
+        logger.info("features_not_measured", extra={"reason": error.end})
         return ()
     return found.groups()

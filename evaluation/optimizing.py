@@ -154,7 +154,7 @@ async def _due(storage: LoopStorage, last: Run | None, now: Micros) -> Run | Non
     needed = _events_needed(settings.configuration, manifest, last, now)
     if manifest.counts.learned < needed:
         return None
-    events = await _online_events(storage.blobs, manifest)
+    events = await online_events(storage.blobs, manifest)
     if events < needed:
         return None
     at = format_instant(instant_of(Micros(now - now % SECOND)))
@@ -185,21 +185,30 @@ def _events_needed(
     Twice as many as at the last run, or just enough for any where the period is over: so the loop
     looks often while it is young, and the period takes over by itself as the log grows.
     """
-    if last is None or _period_is_over(configuration, last.evaluation.created, now):
+    if last is None or now >= period_end(configuration, last):
         return FIRST_EVENTS
-    was_deleted = manifest.counts.learned < last.events
-    return max(FIRST_EVENTS, 0 if was_deleted else 2 * last.events)
+    return grown(manifest, last)
 
 
-def _period_is_over(configuration: ServiceConfiguration, last: Micros, now: Micros) -> bool:
+def grown(manifest: Manifest, last: Run | None) -> int:
+    """How many events have to be joined for a run to be due at any time."""
+    if last is None or manifest.counts.learned < last.events:  # the log was deleted
+        return FIRST_EVENTS
+    return max(FIRST_EVENTS, 2 * last.events)
+
+
+def period_end(configuration: ServiceConfiguration, last: Run) -> Micros:
+    """When the period is over in which the last run has begun."""
+    began = last.evaluation.created
     frequency = configuration.auto_optimization_frequency // timedelta(microseconds=1)
     if configuration.auto_optimization_start_date is None:
-        return now - last >= frequency
+        return Micros(began + frequency)
     start = micros_of(configuration.auto_optimization_start_date)
-    return last < now - (now - start) % frequency
+    periods = max(0, (began - start) // frequency + 1)
+    return Micros(start + periods * frequency)
 
 
-async def _online_events(blobs: Blobs, manifest: Manifest) -> int:
+async def online_events(blobs: Blobs, manifest: Manifest) -> int:
     """How many events can be judged: in other modes the application showed the baseline."""
     blob = None if manifest.metrics is None else await blobs.read(manifest.metrics)
     if blob is None:

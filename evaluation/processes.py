@@ -28,12 +28,18 @@ class TaskFailed(Exception):
     """Raised when a child has not done its work.
 
     Args:
-        reason: What ended it, in words.
+        end: What ended it, in words.
+        complaint: The last that it has said. It may quote events: it is for their owner alone, and
+            for no log.
+
+    Attributes:
+        reason: Both of it.
     """
 
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason)
-        self.reason = reason
+    def __init__(self, end: str, complaint: str = "") -> None:
+        self.end = end
+        self.reason = f"{end}: {complaint}" if complaint else end
+        super().__init__(self.reason)
 
 
 class TaskTimedOut(TaskFailed):
@@ -96,7 +102,7 @@ async def run_module(
             process.kill()
         await process.wait()
     if process.returncode != 0:
-        raise TaskFailed(_end(process.returncode, complaint))
+        raise _failed(process.returncode, complaint)
 
 
 async def _followed(process: Process, on_progress: Callable[[float], None]) -> str:
@@ -137,11 +143,11 @@ async def _last_line(stderr: asyncio.StreamReader) -> str:
     return lines[-1][:_LONGEST_REASON] if lines else ""
 
 
-def _end(code: int | None, complaint: str) -> str:
+def _failed(code: int | None, complaint: str) -> TaskFailed:
     if code is not None and code < 0:
         try:
             name = signal.Signals(-code).name
         except ValueError:
             name = f"signal {-code}"
-        return f"its process was ended by {name}"
-    return f"its process ended with exit code {code}" + (f": {complaint}" if complaint else "")
+        return TaskFailed(f"its process was ended by {name}")
+    return TaskFailed(f"its process ended with exit code {code}", complaint)

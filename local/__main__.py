@@ -22,6 +22,7 @@ from local.functions import read_functions
 from local.host import BODY_LIMIT_BYTES, Host
 from local.logs import log_to_terminal
 from storage.options import CONNECTION, StorageSettingsError
+from telemetry.options import TelemetrySettingsError
 
 _STATE = ROOT / ".local"
 _TIMER_PATIENCE_SECONDS = 10.0
@@ -86,7 +87,7 @@ def _serve(listener: socket.socket, azurite: Azurite | None) -> None:
     try:
         # It reads its settings while it is imported: not before they are complete.
         import function_app
-    except (SettingError, StorageSettingsError) as error:
+    except (SettingError, StorageSettingsError, TelemetrySettingsError) as error:
         raise CannotRun(str(error)) from error
     body_limit = settings.whole_number(
         os.environ, "FUNCTIONS_REQUEST_BODY_SIZE_LIMIT", BODY_LIMIT_BYTES, BODY_LIMIT_BYTES

@@ -13,6 +13,8 @@ from itertools import islice
 from loop.errors import StorageUnavailable
 from loop.events import SECOND, Dropped, Micros, Ranked
 from storage.event_log import EventSink
+from telemetry.metrics import DROPPED
+from telemetry.subject import attributes, leave_request
 
 logger = logging.getLogger(__name__)
 
@@ -171,6 +173,7 @@ class Recorder:
             self._drainer = asyncio.create_task(self._drain())
 
     async def _drain(self) -> None:
+        leave_request()
         backoff = self._options.backoff
         while True:
             self._expire()
@@ -235,6 +238,7 @@ class Recorder:
     def _drop(self, count: int) -> None:
         if not self._unreported:
             logger.warning("dropping_decisions", extra={"pending": self.pending})
+        DROPPED.add(count, attributes())
         self._dropped += count
         self._unreported += count
 

@@ -22,6 +22,7 @@ from loop.models import open_model
 from loop.settings import LoopSettings
 from rank.decide import Served
 from storage.factory import LoopStorage
+from telemetry.subject import leave_request
 
 logger = logging.getLogger(__name__)
 
@@ -73,7 +74,7 @@ class Serving:
         age = now - self._looked
         if age >= self._every and self._background is None:
             self._started = now
-            self._background = asyncio.create_task(self.refresh())
+            self._background = asyncio.create_task(self._refresh_in_background())
             self._background.add_done_callback(self._looked_in_background)
         left = self._started + self._patience - now
         if age >= self._every * STALE_LOOKS and self._background is not None and left > 0:
@@ -118,6 +119,10 @@ class Serving:
                 logger.warning("serving_refresh_failed", extra={"reason": "storage away"})
             finally:
                 self._looked = self._clock()
+
+    async def _refresh_in_background(self) -> None:
+        leave_request()
+        await self.refresh()
 
     async def close(self) -> None:
         """Stop looking and let go of the model."""

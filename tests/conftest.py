@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncIterator, Iterator
 from uuid import uuid4
 
@@ -11,6 +12,18 @@ from local.azurite import Azurite
 from local.failures import CannotRun
 from storage.factory import LoopStorage, Storage, open_storage
 from storage.options import CONNECTION, StorageOptions, storage_options
+from tests.discretion import Discretion
+from tests.measures import Measures
+
+
+@pytest.fixture(autouse=True)
+def discretion() -> Iterator[Discretion]:
+    """Fails a test in whose course something is logged that must be in no line of a log."""
+    listening = Discretion()
+    logging.getLogger().addHandler(listening)
+    yield listening
+    logging.getLogger().removeHandler(listening)
+    assert listening.leaks == []
 
 
 @pytest.fixture(scope="session")
@@ -48,3 +61,16 @@ async def opened(options: StorageOptions) -> AsyncIterator[Storage]:
 def storage(opened: Storage, loop_name: str) -> LoopStorage:
     """The empty storage of ``loop_name``."""
     return opened.loop(loop_name)
+
+
+@pytest.fixture(scope="session")
+def every_measure() -> Measures:
+    """What is measured in the whole run, from the first test on that wants to know."""
+    return Measures()
+
+
+@pytest.fixture
+def measures(every_measure: Measures) -> Measures:
+    """What is measured from here on."""
+    every_measure.taken()
+    return every_measure

@@ -27,9 +27,10 @@ from api.openapi import Undocumented, openapi
 from api.operations import OPERATIONS, Operation
 from api.options import Options
 from api.pages import PAGES
+from api.probes import PROBES
 from api.registration import register
 from api.responses import status_of_kind
-from api.routing import CATCH_ALL, QUERY_VERSION
+from api.routing import CATCH_ALL, QUERY_VERSION, function_routes
 from api.schemas import SCHEMAS
 from api.service import Service
 from api.training import train_every_loop
@@ -106,8 +107,14 @@ def test_it_describes_what_is_registered_and_nothing_else(options: StorageOption
         methods = [] if trigger.methods is None else [method.value for method in trigger.methods]
         path = re.sub(r"\{version:.*\)\}", "{version}", f"/{trigger.route}")
         registered[function.get_function_name()] = (path, methods)
-    for name in (CATCH_ALL[0], *(page.name for page in PAGES)):
+    probes = {probe.name for probe in PROBES}
+    for name in (CATCH_ALL[0], *({page.name for page in PAGES} - probes)):
         del registered[name]
+    # Of a probe, HEAD is what GET is without a body.
+    for name in probes:
+        path, methods = registered[name]
+        assert methods == ["GET", "HEAD"]
+        registered[name] = (path, ["GET"])
     described = {
         entry["operationId"]: (path, [method.upper()])
         for path, methods in PATHS.items()
@@ -148,6 +155,21 @@ def test_every_reference_leads_somewhere_and_every_shape_is_referred_to() -> Non
         referred = set(re.findall(rf'"#/components/{kind}/(\w+)"', text))
         assert referred == set(components[kind])
     assert set(re.findall(r"\{(\w+)\}", "".join(PATHS))) == {"version", *PATH_PARAMETERS}
+
+
+def test_it_says_which_operations_client_keys_open() -> None:
+    by_id = {entry["operationId"]: entry for each in PATHS.values() for entry in each.values()}
+    for operation in OPERATIONS:
+        for operation_id in (name for name, _ in function_routes(operation)):
+            entry = by_id[operation_id]
+            security = cast("list[JsonObject]", entry.get("security", DOCUMENT["security"]))
+            opened = {name for each in security for name in each}
+            assert {"key", "token"} <= opened
+            assert ("clientKey" in opened) is operation.for_clients
+            said = "Client keys open this." in str(entry.get("description", ""))
+            assert said is operation.for_clients
+    components = cast("dict[str, JsonObject]", DOCUMENT["components"])
+    assert set(components["securitySchemes"]) == {"key", "clientKey", "token"}
 
 
 def test_every_error_of_the_tree_is_somewhere() -> None:
@@ -233,7 +255,7 @@ async def test_real_answers_are_as_described(
                 "eventId": "e1",
                 "modelId": older.pop() if operation.name == "delete_staged_model" else newest,
                 # What is put is what is deleted.
-                "evaluationId": "e1" if operation.name == "get_evaluation" else path[13:17],
+                "evaluationId": "e1" if operation.method == "GET" else path[13:17],
                 "featureImportanceId": path[13:17],
             }
             answer = await client.request(
@@ -248,6 +270,7 @@ async def test_real_answers_are_as_described(
             seen[operation.name] = answer.content
     assert b'"inferenceExplanation":[{' in seen["rank"]
     assert b'"timeseries":{"data":[{' in seen["get_evaluation"]
+    assert b'"best":{' in seen["view_evaluations"] and b'"overTime":{' in seen["view_evaluation"]
 
 
 def with_ids(path: str, ids: Mapping[str, str]) -> str:
@@ -262,7 +285,8 @@ async def evaluate(storage: LoopStorage) -> None:
     result = Result(
         policies=(mine.model_copy(update={"model": model}),), feature_importance=(("a",),)
     )
-    await keep(storage, evaluation(result, id="e1", reach=MONDAY), result)
+    done = evaluation(result, id="e1", reach=MONDAY, optimal_policy="mine")
+    await keep(storage, done, result)
 
 
 @pytest.mark.parametrize(

@@ -8,14 +8,17 @@ from dataclasses import replace
 import pytest
 
 from loop.errors import StorageUnavailable
-from loop.events import SECOND, Decision, Dropped, Micros
+from loop.events import SECOND, Decision, Dropped, Micros, Observation, Ranked
 from rank.recording import Recorder, RecordingOptions
-from storage.event_log import EventLog
+from storage.event_log import EventLog, EventSink
 from storage.factory import LoopStorage, open_storage
 from storage.options import StorageOptions
 from storage.punctual_sink import PunctualSink
 from storage.table_rows import DAY
+from telemetry.log_lines import SubjectFilter
+from telemetry.subject import about_loop, about_request
 from tests.fault_proxy import Answer, Delay, FaultProxy, Hang, LoseAnswer, through
+from tests.measures import Measures
 
 NOON = Micros(1_700_000_000 * SECOND)
 BUSY = Answer(503, "ServerBusy")
@@ -316,3 +319,51 @@ async def test_closing_gives_up_what_storage_does_not_take(
         await recorder.close(timeout=0.01)
     assert (recorder.pending, recorder.dropped) == (0, 3)
     assert [(r.message, r.__dict__["count"]) for r in caplog.records] == [("drops_unreported", 3)]
+
+
+class Away(EventSink):
+    """Takes nothing."""
+
+    async def append(self, event: Ranked | Observation) -> None:
+        raise StorageUnavailable("away")
+
+
+async def test_an_operator_is_told_what_was_dropped(
+    clock: Clock, measures: Measures, loop_name: str
+) -> None:
+    # GIVEN a log that is away, and room for two decisions
+    recorder = Recorder(Away(), clock, replace(QUICK, count=2))
+    with about_loop(loop_name):
+        # WHEN five come
+        await answered(recorder, *decisions(5))
+        # THEN those that found no room are told at once
+        assert measures.taken(loop_name) == {"personalizer.dropped": 3}
+        # AND the others when they are given up
+        await recorder.close(timeout=0)
+    assert measures.taken(loop_name) == {"personalizer.dropped": 2}
+
+
+async def test_what_goes_on_behind_a_call_is_about_its_loop_and_no_call(
+    clock: Clock, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # GIVEN a log that is away when a call comes
+    monkeypatch.setattr(caplog.handler, "filters", [SubjectFilter()])
+    caplog.set_level(logging.INFO)
+    recorder = Recorder(Away(), clock, QUICK)
+    with about_request("call-1"), about_loop("shop"):
+        await answered(recorder, decision("e"))
+    # WHEN the decision is given up long after the call
+    clock.advance(3600)
+    for _ in range(1_000):
+        if not recorder.pending:
+            break
+        await asyncio.sleep(0.01)
+    with about_loop("shop"):
+        await recorder.close(timeout=0)
+    # THEN each line names the loop, and only what the call has met names the call
+    told = {(r.getMessage(), vars(r)["loop"], vars(r)["request_id"]) for r in caplog.records}
+    assert told == {
+        ("recording_interrupted", "shop", "call-1"),
+        ("dropping_decisions", "shop", "-"),
+        ("drops_unreported", "shop", "-"),
+    }
