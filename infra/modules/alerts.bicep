@@ -58,7 +58,8 @@ var rules = [
     severity: 1
     window: 'P1D'
     dimension: ''
-    query: 'AppRequests | where OperationName == "trainer" | summarize last = max(TimeGenerated) | where last < ago(${trainerSilentMinutes}m)'
+    // Measured at each of its ticks, and never sampled.
+    query: 'AppMetrics | where Name == "personalizer.model.periods" | summarize last = max(TimeGenerated) | where last < ago(${trainerSilentMinutes}m)'
   }
   {
     key: 'trainer-failures'

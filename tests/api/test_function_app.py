@@ -77,13 +77,17 @@ def test_handlers_are_what_the_worker_takes(load: Load) -> None:
             assert hints == {"timer": func.TimerRequest, "return": type(None)}
 
 
-@pytest.mark.parametrize("timer", ["trainer", "evaluator"])
+@pytest.mark.parametrize(
+    ("timer", "default"), [("trainer", "*/15 * * * * *"), ("evaluator", "0 * * * * *")]
+)
 @pytest.mark.parametrize("schedule", [None, "0 */5 * * * *"])
-def test_a_timer_runs_by_its_setting(timer: str, schedule: str | None, load: Load) -> None:
+def test_a_timer_runs_by_its_setting(
+    timer: str, default: str, schedule: str | None, load: Load
+) -> None:
     settings = {} if schedule is None else {f"{timer.upper()}_SCHEDULE": schedule}
     trigger = functions(load(**settings).app)[timer].get_trigger()
     assert isinstance(trigger, TimerTrigger)
-    assert trigger.schedule == (schedule or "*/15 * * * * *")
+    assert trigger.schedule == (schedule or default)
 
 
 def test_a_bad_setting_stops_the_app_at_its_start(load: Load) -> None:

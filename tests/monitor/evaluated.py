@@ -10,6 +10,7 @@ from typing import TypeVar
 
 import httpx
 import orjson
+from playwright.sync_api import Locator, Page
 
 from api.deployment import now
 from evaluation.importances import FeatureImportance, feature_importances
@@ -134,3 +135,13 @@ def _wait(service: LocalService, key: str, is_done: Callable[[httpx.Client], boo
         while not is_done(api):
             assert time.monotonic() < deadline, "the service does not come to an end"
             time.sleep(0.1)
+
+
+def policies(page: Page) -> Locator:
+    """The rows of the policies of an evaluation, as the page shows it."""
+    return page.get_by_role("region", name="Policies", exact=True).locator("tbody tr")
+
+
+def cells(row: Locator) -> list[str]:
+    """What a row of a table says, cell by cell."""
+    return [text.strip() for text in row.locator("th, td").all_inner_texts()]
