@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 
 import telemetry.metrics
 from tests.infra.expressions import Array, Name, Object, Text, flat_text, literal_text
-from tests.infra.files import INFRA, ROOT, Files, broken
+from tests.infra.files import INFRA, Files, broken
 
 ALERTS = "modules/alerts.bicep"
 _METRIC = re.compile(r'"(personalizer\.[a-z._]+)"')
@@ -70,7 +70,7 @@ def test_alerts_ask_for_metrics_that_there_are(files: Files) -> None:
     asked = {name: set(_METRIC.findall(query)) for name, query in queries.items()}
     assert asked == {
         "model-overdue": {"personalizer.model.periods"},
-        "trainer-silent": set(),
+        "trainer-silent": {"personalizer.model.periods"},
         "trainer-failures": {"personalizer.trainer.failures"},
         "dropped": {"personalizer.dropped"},
         "insert-lag": {"personalizer.insert.lag"},
@@ -83,11 +83,6 @@ def test_a_metric_that_there_is_not_is_found() -> None:
     files = broken(ALERTS, "personalizer.dropped", "personalizer.drooped")
     asked = {name for query in alert_queries(files).values() for name in _METRIC.findall(query)}
     assert asked - measured() == {"personalizer.drooped"}
-
-
-def test_the_trainer_is_asked_for_by_its_function_s_name(files: Files) -> None:
-    assert 'OperationName == "trainer"' in alert_queries(files)["trainer-silent"]
-    assert "\ndef trainer(" in (ROOT / "function_app.py").read_text()
 
 
 def test_every_threshold_is_a_parameter_of_the_alerts(files: Files) -> None:
