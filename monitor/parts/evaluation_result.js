@@ -168,7 +168,7 @@ function findings(context, first) {
         h(
           "p",
           { class: "help" },
-          "Each was judged by the events that it would have decided as they were decided, weighed by how likely it was to. Effective events are how many of weight 1 would tell as much: few of them, a wide interval.",
+          "Each was judged by the events of the log, weighed by how likely it was to choose as was chosen. Effective events say how much evidence that is: so many events of weight 1 would tell as much. Few of them, a wide interval.",
         ),
         policies.element,
       ),

@@ -1,4 +1,4 @@
-"""The form that asks for an evaluation, and what comes of what it asks: each action to its effect."""
+"""The form that asks for an evaluation, and what becomes of it: each action to its effect."""
 
 from __future__ import annotations
 
