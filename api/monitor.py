@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +13,7 @@ from api.calls import Reply
 
 _FOLDER = Path(__file__).resolve().parent.parent / "monitor"
 _INDEX = "monitor/index.html"
+_VERSIONED = re.compile(r"\bmonitor/[0-9a-f]{16}\b")
 
 CONTENT_SECURITY_POLICY = "; ".join(
     (
@@ -52,12 +55,49 @@ class File:
 
 @functools.cache
 def files() -> tuple[File, ...]:
-    """All of them; read once, so that no path that is asked for meets the file system."""
-    return tuple(_read(file) for file in sorted(_FOLDER.rglob("*")) if file.suffix in _TYPES)
+    """All of them; read once, so that no path that is asked for meets the file system.
+
+    The index refers to the others by addresses in ``folder()``.
+    """
+    bodies = {
+        file.relative_to(_FOLDER.parent).as_posix(): file.read_bytes()
+        for file in sorted(_FOLDER.rglob("*"))
+        if file.suffix in _TYPES
+    }
+    folder = f'"{_folder(bodies)}/'.encode()
+    bodies[_INDEX] = bodies[_INDEX].replace(b'"monitor/', folder)
+    return tuple([_file(name, body) for name, body in bodies.items()])
 
 
-def _read(file: Path) -> File:
-    name = file.relative_to(_FOLDER.parent).as_posix()
-    body = file.read_bytes()
+@functools.cache
+def folder() -> str:
+    """Where the files but the index lie as they are now: another address if one of them changes."""
+    [index] = [file for file in files() if not file.path]
+    found = _VERSIONED.search(index.reply.body.decode())
+    assert found is not None, "the index refers to files"
+    return found[0]
+
+
+def unversioned(path: str) -> str:
+    """The address of a file in whatever version is there now.
+
+    Whoever has an older index asks for files of its version, until it is loaded anew; and while an
+    upgrade spreads, an instance may be asked for files of a newer one.
+
+    >>> unversioned("monitor/0123456789abcdef/views/setup.js"), unversioned("docs")
+    ('monitor/views/setup.js', 'docs')
+    """
+    return _VERSIONED.sub("monitor", path, count=1)
+
+
+def _folder(bodies: Mapping[str, bytes]) -> str:
+    digest = hashlib.sha256()
+    for name, body in bodies.items():
+        digest.update(b"%d %b %d " % (len(name), name.encode(), len(body)) + body)
+    return f"monitor/{digest.hexdigest()[:16]}"
+
+
+def _file(name: str, body: bytes) -> File:
     tag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
-    return File("" if name == _INDEX else name, Reply(body, _TYPES[file.suffix]), tag)
+    kind = _TYPES[Path(name).suffix]
+    return File("" if name == _INDEX else name, Reply(body, kind), tag)

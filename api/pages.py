@@ -81,17 +81,23 @@ PAGES = (
 
 @functools.cache
 def _monitor() -> Mapping[str, Page]:
-    return {file.path: _file_page(file) for file in monitor.files()}
+    pages = {}
+    for file in monitor.files():
+        pages[file.path] = _file_page(file, file.path, "no-cache")
+        if file.path:
+            lasting = file.path.replace("monitor", monitor.folder(), 1)
+            pages[lasting] = _file_page(file, lasting, "public, max-age=31536000, immutable")
+    return pages
 
 
-def _file_page(file: monitor.File) -> Page:
+def _file_page(file: monitor.File, path: str, caching: str) -> Page:
     headers = {
         **_ALONE,
         "Content-Security-Policy": monitor.CONTENT_SECURITY_POLICY,
-        "Cache-Control": "no-cache",
+        "Cache-Control": caching,
         "ETag": file.tag,
     }
-    return Page("monitor", file.path, _same_always(lambda: file.reply), headers)
+    return Page("monitor", path, _same_always(lambda: file.reply), headers)
 
 
 def page_at(path: str) -> Page | None:
@@ -101,4 +107,6 @@ def page_at(path: str) -> Page | None:
     ('api_page', None)
     """
     asked = re.sub("/{2,}", "/", path).strip("/").lower()
-    return next((page for page in PAGES if page.path == asked), None) or _monitor().get(asked)
+    if found := next((page for page in PAGES if page.path == asked), None):
+        return found
+    return _monitor().get(asked) or _monitor().get(monitor.unversioned(asked))

@@ -9,6 +9,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from api.monitor import folder
 from storage.options import StorageOptions
 from tests.api.conftest import KEYS, NOWHERE, Serve
 from tests.api.test_service import code
@@ -52,10 +53,15 @@ class Read(HTMLParser):
         self.stopped += [name for name in names if name == "style" or name.startswith("on")]
 
 
+def index() -> bytes:
+    """The page, with the addresses that its files have as they are now."""
+    return (FOLDER / "index.html").read_bytes().replace(b'"monitor/', f'"{folder()}/'.encode())
+
+
 async def test_the_root_is_the_page(client: httpx.AsyncClient) -> None:
     answer = await client.get("/")
     assert answer.status_code == 200
-    assert answer.content == (FOLDER / "index.html").read_bytes()
+    assert answer.content == index()
     assert answer.headers["content-type"] == "text/html; charset=utf-8"
     # AND it refers to nothing that is not there, and to nothing elsewhere
     page = Read(answer.text)
@@ -89,6 +95,7 @@ async def test_a_browser_is_told_to_keep_the_page_apart(client: httpx.AsyncClien
 async def test_an_upgrade_is_seen_at_once_and_else_nothing_is_sent_again(
     client: httpx.AsyncClient,
 ) -> None:
+    assert (await client.get("/")).headers["cache-control"] == "no-cache"
     first = await client.get("/monitor/app.js")
     assert first.headers["cache-control"] == "no-cache"
     tag = first.headers["etag"]
@@ -101,6 +108,19 @@ async def test_an_upgrade_is_seen_at_once_and_else_nothing_is_sent_again(
     assert (await client.get("/monitor/api.js")).headers["etag"] != tag
 
 
+async def test_a_browser_keeps_what_the_page_is_made_of(client: httpx.AsyncClient) -> None:
+    # GIVEN the page, which refers to its files by an address that is theirs as they are now
+    assert folder() in (await client.get("/")).text
+    lasting = await client.get(f"/{folder()}/views/setup.js")
+    # THEN a browser need not ask for them again
+    assert lasting.content == (FOLDER / "views" / "setup.js").read_bytes()
+    assert lasting.headers["cache-control"] == "public, max-age=31536000, immutable"
+    # BUT by the address of another version it is not told to keep them
+    other = await client.get("/monitor/0123456789abcdef/views/setup.js")
+    assert (other.status_code, other.content) == (200, lasting.content)
+    assert other.headers["cache-control"] == "no-cache"
+
+
 @pytest.mark.parametrize(
     "path",
     [
@@ -108,6 +128,9 @@ async def test_an_upgrade_is_seen_at_once_and_else_nothing_is_sent_again(
         "/monitor/",
         "/monitor/index.html",
         "/monitor/nothing.js",
+        "/monitor/0123456789abcdef/nothing.js",
+        "/monitor/0123456789abcdef/../host.json",
+        "/monitor/0123456789abcdef/0123456789abcdef/app.js",
         "/monitor/vendor/chart.LICENSE.md",
         "/monitor/../host.json",
         "/monitor/%2e%2e/host.json",
@@ -156,7 +179,7 @@ async def test_the_page_needs_neither_a_key_nor_storage(
         timeouts=NOWHERE,
     )
     async with serve(storage=gone) as client:
-        assert (await client.get("/")).content == (FOLDER / "index.html").read_bytes()
+        assert (await client.get("/")).content == index()
         assert (await client.get("/monitor/app.js")).status_code == 200
 
 
