@@ -19,7 +19,7 @@ from typing import cast
 import orjson
 import zstandard
 
-from loop.choices import choices, is_judged
+from loop.choices import judged_choices
 from loop.estimates import Sums
 from loop.events import SECOND, Activation, LearningMode, Micros, Reward
 from loop.features import tree_of
@@ -184,14 +184,15 @@ class Activity:
 
     def add(self, event: Event) -> None:
         """Take in a joined event."""
-        if not is_judged(event, event.decision.kind):
+        found = judged_choices(event, event.decision.kind)
+        if not found:
             return
         decision = event.decision
         span = self._span(decision.time)
         if decision.mode is LearningMode.APPRENTICE:
             span.imitation.add(observed(event))
         by_model = bool(decision.model) and decision.mode is LearningMode.ONLINE
-        for choice in choices(event):
+        for choice in found:
             span.online.add(1.0, choice.reward)
             span.baseline.add(choice.baseline, choice.reward)
             if choice.random is not None:

@@ -68,18 +68,22 @@ def choices(event: Event) -> list[Choice]:
     ]
 
 
-def is_judged(event: Event, kind: LoopKind) -> bool:
-    """Whether an event counts: it is of the loop's kind, was put to use, and can be learned from.
+def judged_choices(event: Event, kind: LoopKind) -> list[Choice]:
+    """The choices of an event that counts, else none.
 
-    A reward beyond ``MAX_COST``, and a propensity that is none, no loop learns from; such events
-    of ``LOGGING_ONLY``, or of logs from elsewhere, are not marked as withheld.
+    It counts where it is of the loop's kind, was put to use, and can be learned from. A reward
+    beyond ``MAX_COST``, and a propensity that is none, no loop learns from; such events of
+    ``LOGGING_ONLY``, or of logs from elsewhere, are not marked as withheld.
     """
-    return (
-        event.decision.kind is kind
-        and event.activated
-        and not event.withheld
-        and all(
-            _LEAST <= choice.propensity <= 1.0 and abs(choice.reward) <= MAX_COST
-            for choice in choices(event)
-        )
-    )
+    if event.decision.kind is not kind or not event.activated or event.withheld:
+        return []
+    found = choices(event)
+    for choice in found:
+        if not _LEAST <= choice.propensity <= 1.0 or abs(choice.reward) > MAX_COST:
+            return []
+    return found
+
+
+def is_judged(event: Event, kind: LoopKind) -> bool:
+    """Whether an event counts, as ``judged_choices`` says."""
+    return bool(judged_choices(event, kind))
