@@ -79,7 +79,8 @@ def judged_choices(event: Event, kind: LoopKind) -> list[Choice]:
         return []
     found = choices(event)
     for choice in found:
-        if not _LEAST <= choice.propensity <= 1.0 or abs(choice.reward) > MAX_COST:
+        # So that what is no number does not count either.
+        if not (_LEAST <= choice.propensity <= 1.0 and abs(choice.reward) <= MAX_COST):
             return []
     return found
 
