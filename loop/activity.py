@@ -219,6 +219,16 @@ class Activity:
         span = self._span(time)
         span.counts = span.counts.plus(counts)
 
+    def include(self, other: Activity) -> None:
+        """Take in what was counted elsewhere."""
+        self._settle()
+        other._settle()
+        for level, spans, more in zip(LEVELS, self.levels, other.levels, strict=True):
+            for number, span in more.items():
+                spans.setdefault(number, Span()).include(span)
+            _trim(level, spans)
+        self.changed = self.changed or other.changed
+
     def forget(self, time: int) -> None:
         """Drop the spans that end by ``time``."""
         self._settle()
@@ -258,9 +268,7 @@ class Activity:
         for level, spans in zip(LEVELS, self.levels, strict=True):
             for number, span in self._fresh.items():
                 spans.setdefault(number * LEVELS[0].width // level.width, Span()).include(span)
-            oldest = max(spans, default=0) - level.spans
-            for number in [n for n in spans if n <= oldest]:
-                del spans[number]
+            _trim(level, spans)
         self._fresh = {}
 
 
@@ -278,6 +286,13 @@ def recently_imitated(activity: Activity, events: int) -> Observed:
                 return found
             found.add(spans[number].imitation)
     return found
+
+
+def _trim(level: Level, spans: dict[int, Span]) -> None:
+    """Drop what a level does not reach back to from its newest span."""
+    oldest = max(spans, default=0) - level.spans
+    for number in [n for n in spans if n <= oldest]:
+        del spans[number]
 
 
 def _delay(span: Span, micros: int) -> None:

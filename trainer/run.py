@@ -130,7 +130,7 @@ class _Run:
 
         state = await self._join_state()
         metrics = await self._metrics()
-        activity = await self._activity()
+        activity = Activity()
         wait = self._configuration.reward_wait_time // timedelta(microseconds=1)
         joiner = Joiner(state, wait, self._counts)
         intake = Intake(
@@ -198,7 +198,7 @@ class _Run:
             return LearningMetrics()
         return LearningMetrics.decode(blob.data)
 
-    async def _activity(self) -> Activity:
+    async def _kept_activity(self) -> Activity:
         if self._activity_blob is None:
             return Activity()
         blob = await self._blobs.read(self._activity_blob)
@@ -207,7 +207,10 @@ class _Run:
             return Activity()
         return Activity.decode(blob.data)
 
-    async def _write_activity(self, activity: Activity) -> None:
+    async def _write_activity(self, fresh: Activity) -> None:
+        # What is kept is large, and most runs find nothing to add to it.
+        activity = await self._kept_activity()
+        activity.include(fresh)
         activity.forget(self._oldest())
         self._activity_blob = f"{ACTIVITY}{self._id}"
         await self._blobs.write(self._activity_blob, activity.encode())
